@@ -1,0 +1,75 @@
+/** The stable codes that clients see; README.md tells what each means to them. */
+export type ErrorCode =
+  | "UNAUTHENTICATED"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "BAD_USER_INPUT"
+  | "CONFLICT"
+  | "CHUNK_SIZE_MISMATCH"
+  | "CHUNK_DIGEST_MISMATCH"
+  | "CHUNK_CONFLICT"
+  | "DIGEST_MISMATCH"
+  | "UPLOAD_INCOMPLETE"
+  | "UPLOAD_CLOSED"
+  | "FILE_TOO_LARGE"
+  | "RATE_LIMITED"
+  | "INSUFFICIENT_STORAGE"
+  | "DATA_UNAVAILABLE"
+  | "SERVICE_UNAVAILABLE";
+
+/**
+ * An error that a client is told of: its message is for a person, its code and facts for a program. Whatever else is
+ * thrown is a fault of ours, and shown as INTERNAL_SERVER_ERROR with nothing of its cause.
+ */
+export class StowageError extends Error {
+  readonly code: ErrorCode;
+  /** What the code is about, such as `{ expected: 8388608, received: 12 }`. */
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, facts: Record<string, unknown> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+export class UnauthenticatedError extends StowageError {
+  constructor(message = "Sign in first: send the token as 'Authorization: Bearer <token>'.") {
+    super("UNAUTHENTICATED", message);
+  }
+}
+
+/** Also the answer for another user's object, so that the two can't be told apart. */
+export class NotFoundError extends StowageError {
+  constructor(what: string) {
+    super("NOT_FOUND", `There is no such ${what}.`);
+  }
+}
+
+export class BadUserInputError extends StowageError {
+  constructor(field: string, message: string) {
+    super("BAD_USER_INPUT", message, { field });
+  }
+}
+
+/** No node could take the chunk for want of room. */
+export class InsufficientStorageError extends StowageError {
+  constructor(cause?: unknown) {
+    super("INSUFFICIENT_STORAGE", "The storage nodes are full. Nothing was stored.", {}, { cause });
+  }
+}
+
+/** No replica of the bytes asked for could be read and verified. */
+export class DataUnavailableError extends StowageError {
+  constructor(cause?: unknown) {
+    super("DATA_UNAVAILABLE", "The file's bytes can't be read at the moment. Try again later.", {}, { cause });
+  }
+}
+
+/** Something that the service stands on is away, and a retry is worth while. */
+export class ServiceUnavailableError extends StowageError {
+  constructor(message = "The service can't answer at the moment. Try again later.", cause?: unknown) {
+    super("SERVICE_UNAVAILABLE", message, {}, { cause });
+  }
+}
