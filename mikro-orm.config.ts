@@ -1,0 +1,52 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { defineConfig, type Options } from "@mikro-orm/core";
+import { Migrator } from "@mikro-orm/migrations";
+import { MySqlDriver } from "@mikro-orm/mysql";
+import { NodeSqliteDialect, SqliteDriver } from "@mikro-orm/sql";
+import { AccessToken } from "./src/accounts/access-token.ts";
+import { User } from "./src/accounts/user.ts";
+import { readConfig } from "./src/config.ts";
+import { Chunk, ChunkReplica } from "./src/files/chunk.ts";
+import { DownloadLink } from "./src/files/download-link.ts";
+import { StoredFile } from "./src/files/file.ts";
+import { FileChunk } from "./src/files/manifest.ts";
+import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
+import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
+
+const common = {
+  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink],
+  extensions: [Migrator],
+} satisfies Partial<Options>;
+
+function sqliteOptions(path: string): Partial<Options> {
+  mkdirSync(dirname(path), { recursive: true });
+  return defineConfig({
+    ...common,
+    driver: SqliteDriver,
+    dbName: path,
+    driverOptions: new NodeSqliteDialect(path),
+    migrations: { migrationsList: sqliteMigrations, snapshot: false },
+  });
+}
+
+function mysqlOptions(url: string): Partial<Options> {
+  return defineConfig({
+    ...common,
+    driver: MySqlDriver,
+    clientUrl: url,
+    charset: "utf8mb4",
+    // Bytes decide, so that both databases order and compare alike.
+    collate: "utf8mb4_bin",
+    pool: { min: 0, max: 16 },
+    migrations: { migrationsList: mysqlMigrations, snapshot: false },
+  });
+}
+
+/** @param url `sqlite:<path>` or `mysql://…`, as in DATABASE_URL */
+export function databaseOptions(url: string): Partial<Options> {
+  return url.startsWith("sqlite:") ? sqliteOptions(url.slice("sqlite:".length)) : mysqlOptions(url);
+}
+
+/** For the MikroORM command line. */
+export default () => databaseOptions(readConfig(process.env).databaseUrl);

@@ -1,0 +1,141 @@
+import { createHash, randomBytes } from "node:crypto";
+import { UniqueConstraintViolationException } from "@mikro-orm/core";
+import { v7 as uuidv7 } from "uuid";
+import type { Database, EntityManager } from "../database.ts";
+import { BadUserInputError, StowageError, UnauthenticatedError } from "../errors.ts";
+import { AccessToken } from "./access-token.ts";
+import { type Credentials, checkPasswordLength, checkRegistration } from "./credentials.ts";
+import type { Passwords } from "./passwords.ts";
+import { User } from "./user.ts";
+
+const TOKEN_PREFIX = "stw_";
+const TOKEN_BYTES = 32;
+const TOKEN_FORM = /^stw_[A-Za-z0-9_-]{43}$/;
+/** `lastUsedAt` is as exact as this, so that reading doesn't write each time. */
+const LAST_USED_PRECISION_MS = 60_000;
+
+export interface SignedIn {
+  /** Shown this once. */
+  token: string;
+  expiresAt: Date;
+  user: User;
+}
+
+export interface AccountOptions {
+  registrationOpen: boolean;
+  tokenExpiryMs: number;
+}
+
+function hashToken(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}
+
+export class AccountService {
+  readonly #database: Database;
+  readonly #passwords: Passwords;
+  readonly #options: AccountOptions;
+
+  constructor(database: Database, passwords: Passwords, options: AccountOptions) {
+    this.#database = database;
+    this.#passwords = passwords;
+    this.#options = options;
+  }
+
+  /**
+   * Makes an account and signs in. The same registration again, password and all, signs in: the answer to the first
+   * may have been lost.
+   * @throws StowageError CONFLICT with the `field` that is taken, FORBIDDEN while registration is closed
+   */
+  async register(input: Credentials): Promise<SignedIn> {
+    if (!this.#options.registrationOpen) {
+      throw new StowageError("FORBIDDEN", "Registration is closed on this server. Ask its operator for an account.");
+    }
+    const { usernameKey, emailKey } = checkRegistration(input);
+    const taken = await this.#taken(usernameKey, emailKey);
+    if (taken !== null) return this.#registerAgain(taken, input, usernameKey, emailKey);
+
+    const passwordHash = await this.#passwords.hash(input.password);
+    const { username, email } = input;
+    const createdAt = new Date();
+    const user = {
+      id: uuidv7(),
+      username,
+      usernameKey,
+      email,
+      emailKey,
+      passwordHash,
+      role: "USER" as const,
+      createdAt,
+    };
+    try {
+      return await this.#database.transaction(async (em) => {
+        await em.insert(User, user);
+        return this.#issueToken(em, user as User);
+      });
+    } catch (error) {
+      if (!(error instanceof UniqueConstraintViolationException)) throw error;
+      const winner = await this.#taken(usernameKey, emailKey);
+      if (winner === null) throw error;
+      return this.#registerAgain(winner, input, usernameKey, emailKey);
+    }
+  }
+
+  /** @param login a username or an email address, in any case */
+  async login(login: string, password: string): Promise<SignedIn> {
+    if (login.length > 254) throw new BadUserInputError("login", "login takes at most 254 characters.");
+    checkPasswordLength(password, 0);
+    const key = login.toLowerCase();
+    const user = await this.#database.read((em) =>
+      em.findOne(User, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
+    );
+    const matches = await this.#passwords.verify(user?.passwordHash, password);
+    if (user === null || !matches) {
+      throw new UnauthenticatedError("There is no user with this name or email address and this password.");
+    }
+    return this.#database.transaction((em) => this.#issueToken(em, user));
+  }
+
+  /** Revokes the token; one that is not valid, or not any more, isn't an error. */
+  async logout(token: string): Promise<void> {
+    await this.#database.transaction((em) => em.nativeDelete(AccessToken, { tokenHash: hashToken(token) }));
+  }
+
+  /** The user whom the token signs in; null when it is not valid. */
+  async authenticate(token: string): Promise<User | null> {
+    if (!TOKEN_FORM.test(token)) return null;
+    const now = new Date();
+    const found = await this.#database.read((em) =>
+      em.findOne(AccessToken, { tokenHash: hashToken(token), expiresAt: { $gt: now } }, { populate: ["user"] }),
+    );
+    if (found === null) return null;
+    if (found.lastUsedAt == null || now.getTime() - found.lastUsedAt.getTime() > LAST_USED_PRECISION_MS) {
+      await this.#database.transaction((em) => em.nativeUpdate(AccessToken, { id: found.id }, { lastUsedAt: now }));
+    }
+    return found.user as User;
+  }
+
+  async removeExpiredTokens(): Promise<void> {
+    await this.#database.transaction((em) => em.nativeDelete(AccessToken, { expiresAt: { $lte: new Date() } }));
+  }
+
+  #taken(usernameKey: string, emailKey: string): Promise<User | null> {
+    return this.#database.read((em) => em.findOne(User, { $or: [{ usernameKey }, { emailKey }] }));
+  }
+
+  async #registerAgain(user: User, input: Credentials, usernameKey: string, emailKey: string): Promise<SignedIn> {
+    const same = user.usernameKey === usernameKey && user.emailKey === emailKey;
+    if (same && (await this.#passwords.verify(user.passwordHash, input.password))) {
+      return this.#database.transaction((em) => this.#issueToken(em, user));
+    }
+    const [field, what] = user.usernameKey === usernameKey ? ["username", "username"] : ["email", "email address"];
+    throw new StowageError("CONFLICT", `This ${what} is taken.`, { field });
+  }
+
+  async #issueToken(em: EntityManager, user: User): Promise<SignedIn> {
+    const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url");
+    const createdAt = new Date();
+    const expiresAt = new Date(createdAt.getTime() + this.#options.tokenExpiryMs);
+    await em.insert(AccessToken, { id: uuidv7(), user: user.id, tokenHash: hashToken(token), createdAt, expiresAt });
+    return { token, expiresAt, user };
+  }
+}

@@ -1,0 +1,44 @@
+import { BadUserInputError } from "../errors.ts";
+
+export interface Credentials {
+  username: string;
+  email: string;
+  password: string;
+}
+
+const USERNAME = /^[A-Za-z0-9_.-]{3,32}$/;
+/** What HTML's `<input type=email>` takes, with a dot in the domain. https://html.spec.whatwg.org/#valid-e-mail-address */
+const EMAIL =
+  /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
+
+/**
+ * @returns the keys by which username and email are unique
+ * @throws BadUserInputError
+ */
+export function checkRegistration({ username, email, password }: Credentials): {
+  usernameKey: string;
+  emailKey: string;
+} {
+  if (!USERNAME.test(username)) {
+    throw new BadUserInputError(
+      "username",
+      "username takes 3 to 32 of the letters a-z and A-Z, digits, '_', '.' and '-'.",
+    );
+  }
+  if (email.length > 254 || !EMAIL.test(email)) {
+    throw new BadUserInputError(
+      "email",
+      "email takes an address such as ada@example.org, at most 254 characters long.",
+    );
+  }
+  checkPasswordLength(password, 8);
+  return { usernameKey: username.toLowerCase(), emailKey: email.toLowerCase() };
+}
+
+/** In characters, as a person counts them: an emoji is one. */
+export function checkPasswordLength(password: string, min: number): void {
+  const length = [...password].length;
+  if (length < min || length > 256) {
+    throw new BadUserInputError("password", `password takes ${min} to 256 characters; this one has ${length}.`);
+  }
+}

@@ -1,0 +1,126 @@
+import { isAbsolute, resolve } from "node:path";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { databaseOptions } from "../mikro-orm.config.ts";
+import { AccountService } from "./accounts/account-service.ts";
+import { Passwords } from "./accounts/passwords.ts";
+import { BackgroundJob } from "./background.ts";
+import type { Config } from "./config.ts";
+import { Database } from "./database.ts";
+import { DownloadLinkService } from "./files/download-link-service.ts";
+import { DownloadService } from "./files/download-service.ts";
+import { FileService } from "./files/file-service.ts";
+import { forgetClosedFiles, freeClosedFiles } from "./files/freeing.ts";
+import { AccountResolver } from "./graphql/account-resolver.ts";
+import { DownloadLinkResolver } from "./graphql/download-link-resolver.ts";
+import { FileResolver } from "./graphql/file-resolver.ts";
+import { registerGraphQLRoute } from "./graphql/graphql-route.ts";
+import { buildGraphQLSchema } from "./graphql/schema.ts";
+import { startApollo } from "./graphql/server.ts";
+import { UploadResolver } from "./graphql/upload-resolver.ts";
+import { buildApp } from "./http/app.ts";
+import { LocalNode } from "./storage/local-node.ts";
+import { NodeSet } from "./storage/node-set.ts";
+import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
+import { ChunkService } from "./uploads/chunk-service.ts";
+import { expireUploads } from "./uploads/expiry.ts";
+import { UploadService } from "./uploads/upload-service.ts";
+
+const SWEEP_INTERVAL_MS = 5_000;
+const TIDY_INTERVAL_MS = 3600_000;
+/** What an interrupted write left is a leftover once nothing was added to it for this long. */
+const LEFTOVER_AGE_MS = 24 * 3600_000;
+
+export interface Service {
+  app: FastifyInstance;
+  /** Finishes what is in flight, then lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** Builds the whole service from its settings, with the database migrated and the background work under way. */
+export async function compose(config: Config, log: Logger): Promise<Service> {
+  const database = await Database.open(databaseOptions(config.databaseUrl));
+  const nodes = await Promise.all(config.storageNodes.map(({ name, directory }) => LocalNode.open(name, directory)));
+  const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log });
+
+  const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
+  const freed = () => sweep.wake();
+  const accounts = new AccountService(database, await Passwords.open(), {
+    registrationOpen: config.registrationOpen,
+    tokenExpiryMs: config.tokenExpiryMs,
+  });
+  const files = new FileService(database, freed);
+  const links = new DownloadLinkService(database);
+  const downloads = new DownloadService(database, storage, accounts, links);
+  const uploadOptions = {
+    defaultChunkSize: config.chunkSize,
+    maxFileSize: config.maxFileSize,
+    expiryMs: config.uploadExpiryMs,
+  };
+  const uploads = new UploadService(database, uploadOptions, freed);
+  const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
+
+  async function sweepOnce(signal: AbortSignal): Promise<boolean> {
+    await expireUploads(database);
+    const failed = (fileId: string, err: unknown) => log.warn({ fileId, err }, "a file's bytes could not be freed yet");
+    return freeClosedFiles(database, storage, failed, signal);
+  }
+  const tidy = new BackgroundJob(
+    "tidy",
+    TIDY_INTERVAL_MS,
+    async () => {
+      await accounts.removeExpiredTokens();
+      await forgetClosedFiles(database);
+      await storage.removeLeftovers(new Date(Date.now() - LEFTOVER_AGE_MS));
+      return false;
+    },
+    log,
+  );
+
+  const schema = buildGraphQLSchema([
+    new AccountResolver(accounts),
+    new FileResolver(files),
+    new DownloadLinkResolver(links),
+    new UploadResolver(uploads, chunks),
+  ]);
+  const apollo = await startApollo(schema, { introspection: config.introspection });
+  const app = await buildApp({
+    logger: log,
+    corsOrigins: config.corsOrigins,
+    trustProxy: config.trustProxy,
+    idleTimeoutMs: config.idleTimeoutMs,
+    downloads,
+    readiness: { database: () => database.probe(), nodes: () => storage.status() },
+    registerGraphQL: (instance) => registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE }),
+  });
+  sweep.start();
+  tidy.start();
+
+  return {
+    app,
+    async close() {
+      await app.close();
+      await Promise.all([sweep.stop(), tidy.stop()]);
+      await apollo.stop();
+      await database.close();
+    },
+  };
+}
+
+/** Where things are, for the person who started the service. */
+export function describe(config: Config, address: string): string {
+  const path = (text: string) => (isAbsolute(text) ? text : resolve(text));
+  const database = config.databaseUrl.startsWith("sqlite:")
+    ? `embedded SQLite, ${path(config.databaseUrl.slice("sqlite:".length))}`
+    : config.databaseUrl.replace(/\/\/[^@]*@/, "//");
+  const nodes = config.storageNodes.map(({ name, directory }) => `${name} ${path(directory)}`);
+  return [
+    `Stowage listens at ${address}`,
+    `  playground  ${address}/graphql`,
+    `  API docs    ${address}/docs`,
+    `  health      ${address}/health/ready`,
+    `  storage     ${nodes.join(", ")} (${config.replicas === 1 ? "1 copy" : `${config.replicas} copies`} of each chunk)`,
+    `  database    ${database}`,
+    "  Ctrl-C ends it when what is in flight is done; a second one at once.",
+  ].join("\n");
+}

@@ -1,0 +1,190 @@
+import ms, { type StringValue } from "ms";
+import { z } from "zod";
+import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
+
+const KIB = 1024;
+
+const byteUnits = ["", "KIB", "MIB", "GIB", "TIB"];
+
+/** "8 MiB", "8MB", "8M" and "8388608" are the same: units are powers of 1024. */
+function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:I?B)?|B)?$/i.exec(text.trim());
+  if (match === null) return undefined;
+  const unit = match[2] === undefined ? 0 : byteUnits.indexOf(`${match[2].toUpperCase()}IB`);
+  return Math.round(Number(match[1]) * KIB ** unit);
+}
+
+function parseDuration(text: string): number | undefined {
+  return /^\d+(\.\d+)?\s*(ms|s|m|h|d|w)$/.test(text.trim()) ? ms(text.trim() as StringValue) : undefined;
+}
+
+function bytes(min: number, max: number, fallback: string) {
+  const takes = `bytes, such as 64KiB, 8MiB or 5TiB, from ${min} to ${max}`;
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const value = parseBytes(text);
+      if (value !== undefined && value >= min && value <= max) return value;
+      context.addIssue({ code: "custom", message: takes });
+      return z.NEVER;
+    });
+}
+
+/** Milliseconds. The upper bound is what a timer of Node's can hold. */
+function duration(fallback: string, max = 2 ** 31 - 1) {
+  const min = 1000;
+  const takes = `a duration from ${ms(min)} to ${ms(max)}, such as 90s, 12h or 7d`;
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const value = parseDuration(text);
+      if (value !== undefined && value >= min && value <= max) return value;
+      context.addIssue({ code: "custom", message: takes });
+      return z.NEVER;
+    });
+}
+
+function integer(min: number, max: number, fallback: string) {
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const value = Number(text);
+      if (/^\d+$/.test(text.trim()) && value >= min && value <= max) return value;
+      context.addIssue({ code: "custom", message: `a whole number from ${min} to ${max}` });
+      return z.NEVER;
+    });
+}
+
+function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) {
+  return z.enum(values, { error: values.join(" or ") }).default(fallback as never);
+}
+
+export interface NodeConfig {
+  name: string;
+  /** The node's folder. */
+  directory: string;
+}
+
+const storageNodes = z
+  .string()
+  .default("node1=file:storage/node1,node2=file:storage/node2")
+  .transform((text, context) => {
+    const nodes: NodeConfig[] = [];
+    for (const entry of text.split(",")) {
+      const match = /^([a-z0-9][a-z0-9_-]{0,63})=file:(.+)$/.exec(entry.trim());
+      if (match !== null) nodes.push({ name: match[1] as string, directory: match[2] as string });
+      else return refuse();
+    }
+    const distinct = (values: string[]) => new Set(values).size === values.length;
+    if (distinct(nodes.map((node) => node.name)) && distinct(nodes.map((node) => node.directory))) return nodes;
+    return refuse();
+
+    function refuse() {
+      context.addIssue({
+        code: "custom",
+        message: "a list such as node1=file:storage/node1,node2=file:/mnt/disk2, each name and folder once",
+      });
+      return z.NEVER;
+    }
+  });
+
+const databaseUrl = z
+  .string()
+  .default("sqlite:storage/metadata.sqlite")
+  .refine((url) => /^sqlite:.+/.test(url) || (/^mysql:\/\/[^/]+\/[^/?]+/.test(url) && URL.canParse(url)), {
+    error: "sqlite:<path of a file> or mysql://user:password@host:port/database",
+  });
+
+const corsOrigins = z
+  .string()
+  .default("none")
+  .transform((text, context) => {
+    if (text.trim() === "none") return [];
+    const origins = text.split(",").map((origin) => origin.trim());
+    if (origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) return origins;
+    context.addIssue({ code: "custom", message: "none, or origins such as https://app.example,http://localhost:5173" });
+    return z.NEVER;
+  });
+
+const settings = z.object({
+  DATABASE_URL: databaseUrl,
+  STORAGE_NODES: storageNodes,
+  REPLICAS: integer(1, 16, "1"),
+  HOST: z.string().default("127.0.0.1"),
+  PORT: integer(0, 65_535, "4000"),
+  CHUNK_SIZE: bytes(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE, "8MiB"),
+  MAX_FILE_SIZE: bytes(1, MAX_CHUNK_SIZE * MAX_CHUNKS, "5TiB"),
+  UPLOAD_EXPIRY: duration("7d", ms("3650d")),
+  TOKEN_EXPIRY: duration("30d", ms("3650d")),
+  REGISTRATION: choice(["open", "closed"], "open"),
+  INTROSPECTION: choice(["on", "off"], "on"),
+  IDLE_TIMEOUT: duration("60s"),
+  LOG_LEVEL: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "info"),
+  CORS_ORIGINS: corsOrigins,
+  TRUST_PROXY: choice(["off", "on"], "off"),
+});
+
+export interface Config {
+  databaseUrl: string;
+  storageNodes: NodeConfig[];
+  replicas: number;
+  host: string;
+  port: number;
+  /** Bytes, as every size here. */
+  chunkSize: number;
+  maxFileSize: number;
+  /** Milliseconds, as every duration here. */
+  uploadExpiryMs: number;
+  tokenExpiryMs: number;
+  idleTimeoutMs: number;
+  registrationOpen: boolean;
+  introspection: boolean;
+  logLevel: string;
+  corsOrigins: string[];
+  trustProxy: boolean;
+}
+
+/** A setting that can't be used: one line that names the variable, its value and what it takes. */
+export class ConfigError extends Error {}
+
+function withoutPassword(value: string): string {
+  return value.replace(/(:\/\/[^:/@]*:)[^@]*@/, "$1***@");
+}
+
+/** @throws ConfigError */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  // An empty variable is a variable that was not set: that is how Compose files and shells leave one out.
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const parsed = settings.safeParse(set);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const name = String(issue?.path[0]);
+    throw new ConfigError(`${name}=${withoutPassword(set[name] ?? "")} can't be used: it takes ${issue?.message}.`);
+  }
+  const { data } = parsed;
+  if (data.REPLICAS > data.STORAGE_NODES.length) {
+    throw new ConfigError(
+      `REPLICAS=${data.REPLICAS} can't be used: it takes at most the number of STORAGE_NODES, ${data.STORAGE_NODES.length}.`,
+    );
+  }
+  return {
+    databaseUrl: data.DATABASE_URL,
+    storageNodes: data.STORAGE_NODES,
+    replicas: data.REPLICAS,
+    host: data.HOST,
+    port: data.PORT,
+    chunkSize: data.CHUNK_SIZE,
+    maxFileSize: data.MAX_FILE_SIZE,
+    uploadExpiryMs: data.UPLOAD_EXPIRY,
+    tokenExpiryMs: data.TOKEN_EXPIRY,
+    idleTimeoutMs: data.IDLE_TIMEOUT,
+    registrationOpen: data.REGISTRATION === "open",
+    introspection: data.INTROSPECTION === "on",
+    logLevel: data.LOG_LEVEL,
+    corsOrigins: data.CORS_ORIGINS,
+    trustProxy: data.TRUST_PROXY === "on",
+  };
+}

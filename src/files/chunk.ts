@@ -1,0 +1,29 @@
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+
+/** One stored blob; its id is its name on the nodes. */
+export const Chunk = defineEntity({
+  name: "Chunk",
+  tableName: "chunks",
+  properties: {
+    id: p.uuid().primary(),
+    /** Bytes. */
+    size: p.integer(),
+    sha256: p.blob().columnType("binary(32)"),
+    /** CRC32 of each 256 KiB block in order, four bytes each, big-endian. */
+    blockChecksums: p.blob().columnType("varbinary(1024)"),
+    createdAt: p.datetime(3),
+  },
+});
+export type Chunk = InferEntity<typeof Chunk>;
+
+/** A node that holds a copy of a chunk. */
+export const ChunkReplica = defineEntity({
+  name: "ChunkReplica",
+  tableName: "chunk_replicas",
+  indexes: [{ name: "chunk_replicas_by_node", properties: ["node", "chunk"] }],
+  properties: {
+    chunk: () => p.manyToOne(Chunk).primary().index(false),
+    node: p.string().length(64).primary(),
+  },
+});
+export type ChunkReplica = InferEntity<typeof ChunkReplica>;

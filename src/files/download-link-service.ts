@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+import { v7 as uuidv7 } from "uuid";
+import type { User } from "../accounts/user.ts";
+import type { Database } from "../database.ts";
+import { BadUserInputError, NotFoundError } from "../errors.ts";
+import { sha256 } from "./digest.ts";
+import { DownloadLink } from "./download-link.ts";
+import { StoredFile } from "./file.ts";
+import { isId } from "./id.ts";
+
+const SECRET_BYTES = 32;
+const MAX_EXPIRY_SECONDS = 365 * 24 * 3600;
+
+export interface CreatedLink {
+  link: DownloadLink;
+  fileId: string;
+  /** Shown this once. */
+  secret: string;
+}
+
+export class DownloadLinkService {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** @param expiresInSeconds 1 to 31,536,000, a year */
+  async create(user: User, fileId: string, expiresInSeconds: number): Promise<CreatedLink> {
+    if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > MAX_EXPIRY_SECONDS) {
+      throw new BadUserInputError("expiresInSeconds", `expiresInSeconds takes 1 to ${MAX_EXPIRY_SECONDS}.`);
+    }
+    const secret = randomBytes(SECRET_BYTES).toString("base64url");
+    const link = await this.#database.transaction(async (em) => {
+      const file = isId(fileId)
+        ? await em.findOne(StoredFile, { id: fileId, owner: user.id, status: "COMPLETE" })
+        : null;
+      if (file === null) throw new NotFoundError("file");
+      const createdAt = new Date();
+      const expiresAt = new Date(createdAt.getTime() + expiresInSeconds * 1000);
+      return em.create(
+        DownloadLink,
+        { id: uuidv7(), file, secretHash: sha256(secret), createdAt, expiresAt },
+        { persist: true },
+      );
+    });
+    return { link, fileId, secret };
+  }
+
+  /** From its return on, the link opens nothing. Again on a revoked link: nothing. */
+  async revoke(user: User, id: string): Promise<void> {
+    await this.#database.transaction(async (em) => {
+      const link = isId(id) ? await em.findOne(DownloadLink, { id, file: { owner: user.id } }) : null;
+      if (link === null) throw new NotFoundError("download link");
+      const now = new Date();
+      if (link.expiresAt > now) link.expiresAt = now;
+    });
+  }
+
+  /** Whether the secret opens this file at this moment. */
+  async opens(secret: string, fileId: string): Promise<boolean> {
+    const where = { file: fileId, secretHash: sha256(secret), expiresAt: { $gt: new Date() } };
+    return (await this.#database.read((em) => em.count(DownloadLink, where))) > 0;
+  }
+}

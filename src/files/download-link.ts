@@ -1,0 +1,17 @@
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { StoredFile } from "./file.ts";
+
+export const DownloadLink = defineEntity({
+  name: "DownloadLink",
+  tableName: "download_links",
+  properties: {
+    id: p.uuid().primary(),
+    file: () => p.manyToOne(StoredFile).deleteRule("cascade"),
+    /** SHA-256 of the link's secret, which itself is kept nowhere. */
+    secretHash: p.blob().columnType("binary(32)"),
+    createdAt: p.datetime(3),
+    /** A revoked link has expired at its revocation. */
+    expiresAt: p.datetime(3).index(),
+  },
+});
+export type DownloadLink = InferEntity<typeof DownloadLink>;

@@ -1,0 +1,108 @@
+import { LockMode, raw } from "@mikro-orm/core";
+import type { User } from "../accounts/user.ts";
+import type { Database, EntityManager } from "../database.ts";
+import { BadUserInputError, NotFoundError } from "../errors.ts";
+import type { Chunk } from "./chunk.ts";
+import { StoredFile } from "./file.ts";
+import { checkFilename, filenameKey } from "./filename.ts";
+import { isId } from "./id.ts";
+import { readManifest } from "./manifest-reader.ts";
+import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
+
+export const fileOrders = {
+  CREATED_AT_DESC: [{ id: "desc" }],
+  CREATED_AT_ASC: [{ id: "asc" }],
+  FILENAME_ASC: [{ filenameKey: "asc" }, { id: "asc" }],
+  FILENAME_DESC: [{ filenameKey: "desc" }, { id: "desc" }],
+  SIZE_DESC: [{ size: "desc" }, { id: "desc" }],
+  SIZE_ASC: [{ size: "asc" }, { id: "asc" }],
+} as const satisfies Record<string, PageOrder["properties"]>;
+export type FileOrder = keyof typeof fileOrders;
+
+export const MAX_CHUNKS_LISTED = 1000;
+
+export interface FileListing extends PageRequest {
+  search?: string | null | undefined;
+  orderBy: FileOrder;
+}
+
+/** Where one chunk of a file lies. */
+export interface ListedChunk {
+  index: number;
+  /** Of its first byte in the file. */
+  offset: number;
+  chunk: Chunk;
+  nodes: string[];
+}
+
+/** What a user does with complete files; each method sees the caller's own files only. */
+export class FileService {
+  readonly #database: Database;
+  readonly #freed: () => void;
+
+  /** @param freed called when a file was deleted whose bytes can be freed now */
+  constructor(database: Database, freed: () => void) {
+    this.#database = database;
+    this.#freed = freed;
+  }
+
+  /** Null when there is no such complete file of the user's. */
+  async find(user: User, id: string): Promise<StoredFile | null> {
+    if (!isId(id)) return null;
+    return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: "COMPLETE" }));
+  }
+
+  async list(user: User, { search, orderBy, ...page }: FileListing): Promise<Page<StoredFile>> {
+    if (search != null && search.length > 255)
+      throw new BadUserInputError("search", "search takes at most 255 characters.");
+    const order = { name: orderBy, properties: fileOrders[orderBy] };
+    const matches = () => (search ? { [raw("instr(filename_key, ?)", [filenameKey(search)])]: { $gt: 0 } } : {});
+    const where = () => ({ owner: user.id, status: "COMPLETE" as const, ...matches() });
+    return findPage(this.#database, StoredFile, where, order, page);
+  }
+
+  async rename(user: User, id: string, filename: string): Promise<StoredFile> {
+    checkFilename(filename);
+    return this.#database.transaction(async (em) => {
+      const file = await this.#lock(em, user, id);
+      if (file.status !== "COMPLETE") throw new NotFoundError("file");
+      file.filename = filename;
+      file.filenameKey = filenameKey(filename);
+      return file;
+    });
+  }
+
+  /** Takes the file out of sight at once; its bytes are freed in the background. Again on a deleted file: nothing. */
+  async delete(user: User, id: string): Promise<void> {
+    await this.#database.transaction(async (em) => {
+      const file = await this.#lock(em, user, id);
+      if (file.status === "DELETED") return;
+      if (file.status !== "COMPLETE") throw new NotFoundError("file");
+      file.status = "DELETED";
+    });
+    this.#freed();
+  }
+
+  /**
+   * @param from zero-based index of the first chunk
+   * @param first how many, 0 to MAX_CHUNKS_LISTED
+   */
+  async chunks(file: StoredFile, from: number, first: number): Promise<ListedChunk[]> {
+    if (first < 0 || first > MAX_CHUNKS_LISTED) {
+      throw new BadUserInputError("first", `first takes 0 to ${MAX_CHUNKS_LISTED}.`);
+    }
+    if (from < 0) throw new BadUserInputError("from", "from takes a chunk's index, 0 or more.");
+    if (first === 0) return [];
+    const entries = await this.#database.read((em) => readManifest(em, file.id, from * file.chunkSize, first));
+    return entries.map((entry) => ({ ...entry, index: Math.floor(entry.offset / file.chunkSize) }));
+  }
+
+  /** The file, locked until the transaction ends. @throws NotFoundError */
+  async #lock(em: EntityManager, user: User, id: string): Promise<StoredFile> {
+    const file = isId(id)
+      ? await em.findOne(StoredFile, { id, owner: user.id }, { lockMode: LockMode.PESSIMISTIC_WRITE })
+      : null;
+    if (file === null) throw new NotFoundError("file");
+    return file;
+  }
+}

@@ -1,0 +1,27 @@
+import { BadUserInputError } from "../errors.ts";
+
+const MAX_LENGTH = 255;
+const MAX_KEY_LENGTH = 512;
+/** Control characters, line and paragraph separators, and the overrides that make a name read as another. */
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+
+/**
+ * A filename is a label: it never becomes a path here, nor may it on the machine of whoever downloads it.
+ * @throws BadUserInputError
+ */
+export function checkFilename(filename: string): void {
+  const refuse = (why: string) => {
+    throw new BadUserInputError("filename", `filename ${why}.`);
+  };
+  if (filename.trim() === "") refuse("takes at least one character that is not a space");
+  if (filename.length > MAX_LENGTH) refuse(`takes at most ${MAX_LENGTH} characters; this one has ${filename.length}`);
+  if (!filename.isWellFormed()) refuse("takes well-formed Unicode; this one has half of a surrogate pair");
+  if (UNSEEN.test(filename)) refuse("takes no control characters, line breaks or text-direction overrides");
+  if (/[/\\]/.test(filename)) refuse("takes a name without a path: no '/' and no '\\'");
+  if (filename === "." || filename === "..") refuse("takes a name other than '.' and '..'");
+}
+
+/** What search and order by filename compare: the same for names that differ in case or in how accents are composed. */
+export function filenameKey(text: string): string {
+  return text.normalize("NFC").toLowerCase().normalize("NFC").slice(0, MAX_KEY_LENGTH);
+}

@@ -1,0 +1,40 @@
+import { Arg, Ctx, Mutation, Query, Resolver } from "type-graphql";
+import type { AccountService } from "../accounts/account-service.ts";
+import { UnauthenticatedError } from "../errors.ts";
+import { AuthPayload, LoginInput, RegisterInput, UserType } from "./account-types.ts";
+import type { GraphQLContext } from "./context.ts";
+
+@Resolver(() => UserType)
+export class AccountResolver {
+  readonly #accounts: AccountService;
+
+  constructor(accounts: AccountService) {
+    this.#accounts = accounts;
+  }
+
+  @Query(() => UserType, { nullable: true, description: "The signed-in user; null without a valid token." })
+  async me(@Ctx() context: GraphQLContext): Promise<UserType | null> {
+    const user = await context.user();
+    return user && UserType.of(user);
+  }
+
+  @Mutation(() => AuthPayload, {
+    description:
+      "Makes an account and signs in. The same registration again, password and all, signs in. CONFLICT (`field`) when username or email is taken, FORBIDDEN while registration is closed.",
+  })
+  async register(@Arg("input", () => RegisterInput) input: RegisterInput): Promise<AuthPayload> {
+    return AuthPayload.of(await this.#accounts.register(input));
+  }
+
+  @Mutation(() => AuthPayload, { description: "UNAUTHENTICATED when login and password don't belong together." })
+  async login(@Arg("input", () => LoginInput) input: LoginInput): Promise<AuthPayload> {
+    return AuthPayload.of(await this.#accounts.login(input.login, input.password));
+  }
+
+  @Mutation(() => Boolean, { description: "Revokes the token that the request came with; again, it stays revoked." })
+  async logout(@Ctx() context: GraphQLContext): Promise<boolean> {
+    if (context.token === undefined) throw new UnauthenticatedError();
+    await this.#accounts.logout(context.token);
+    return true;
+  }
+}

@@ -1,0 +1,67 @@
+import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from "type-graphql";
+import type { SignedIn } from "../accounts/account-service.ts";
+import { roles, type User } from "../accounts/user.ts";
+
+const RoleEnum = Object.fromEntries(roles.map((role) => [role, role]));
+registerEnumType(RoleEnum, { name: "Role" });
+
+@ObjectType("User")
+export class UserType {
+  @Field(() => ID)
+  id!: string;
+
+  @Field(() => String)
+  username!: string;
+
+  @Field(() => String)
+  email!: string;
+
+  @Field(() => RoleEnum)
+  role!: string;
+
+  @Field(() => GraphQLISODateTime)
+  createdAt!: Date;
+
+  static of({ id, username, email, role, createdAt }: User): UserType {
+    return Object.assign(new UserType(), { id, username, email, role, createdAt });
+  }
+}
+
+@ObjectType("AuthPayload")
+export class AuthPayload {
+  @Field(() => String, { description: "Shown this once. Send it as `Authorization: Bearer <token>`." })
+  token!: string;
+
+  @Field(() => GraphQLISODateTime)
+  expiresAt!: Date;
+
+  @Field(() => UserType)
+  user!: UserType;
+
+  static of({ token, expiresAt, user }: SignedIn): AuthPayload {
+    return Object.assign(new AuthPayload(), { token, expiresAt, user: UserType.of(user) });
+  }
+}
+
+@InputType("RegisterInput")
+export class RegisterInput {
+  @Field(() => String, {
+    description: "3 to 32 letters, digits, `_`, `.` or `-`; unique whatever the case. CONFLICT when taken.",
+  })
+  username!: string;
+
+  @Field(() => String, { description: "Unique whatever the case. CONFLICT when taken." })
+  email!: string;
+
+  @Field(() => String, { description: "8 to 256 characters." })
+  password!: string;
+}
+
+@InputType("LoginInput")
+export class LoginInput {
+  @Field(() => String, { description: "A username or an email address." })
+  login!: string;
+
+  @Field(() => String)
+  password!: string;
+}

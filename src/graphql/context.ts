@@ -1,0 +1,20 @@
+import type { User } from "../accounts/user.ts";
+import { UnauthenticatedError } from "../errors.ts";
+
+/** What a resolver knows of the request it works for. */
+export interface GraphQLContext {
+  requestId: string;
+  /** The token that came with the request, valid or not. */
+  token: string | undefined;
+  /** The signed-in user; null without a valid token. Looked up once, when first asked. */
+  user(): Promise<User | null>;
+  /** Logs an error that the client is told nothing of. */
+  logError(error: unknown, message: string): void;
+}
+
+/** @throws UnauthenticatedError without a valid token */
+export async function signedIn(context: GraphQLContext): Promise<User> {
+  const user = await context.user();
+  if (user === null) throw new UnauthenticatedError();
+  return user;
+}

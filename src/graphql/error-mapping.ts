@@ -1,0 +1,41 @@
+import { ApolloServerErrorCode } from "@apollo/server/errors";
+import { GraphQLError, type GraphQLFormattedError } from "graphql";
+import { StowageError } from "../errors.ts";
+
+/** Codes of errors that Apollo makes of what a client sent. Their messages tell nothing of the inside. */
+const clientCodes = new Set<unknown>([...Object.values(ApolloServerErrorCode), "QUERY_TOO_COMPLEX"]);
+clientCodes.delete(ApolloServerErrorCode.INTERNAL_SERVER_ERROR);
+
+/** The error behind the ones that GraphQL wrapped around it. */
+function causeOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError !== undefined ? causeOf(error.originalError) : error;
+}
+
+/** Whether the client is told nothing of this error, so that the log must be. */
+export function isInternal(error: GraphQLError): boolean {
+  return !(causeOf(error) instanceof StowageError) && !clientCodes.has(error.extensions["code"]);
+}
+
+/** The input field that GraphQL names in its own words, such as `size` of `… got invalid value -1 at "input.size"`. */
+function fieldOf(message: string): string | undefined {
+  return (/ at "[^"]*?(\w+)(?:\[\d+\])?"/.exec(message) ?? /^Variable "\$(\w+)"/.exec(message))?.[1];
+}
+
+/** @see https://www.apollographql.com/docs/apollo-server/data/errors#for-client-responses */
+export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  const cause = causeOf(error);
+  const where = {
+    ...(formatted.locations && { locations: formatted.locations }),
+    ...(formatted.path && { path: formatted.path }),
+  };
+  if (cause instanceof StowageError) {
+    return { message: cause.message, ...where, extensions: { code: cause.code, ...cause.facts } };
+  }
+  const code = formatted.extensions?.["code"];
+  if (!clientCodes.has(code)) {
+    const message = "Something went wrong on the server. Its log has the cause under this requestId.";
+    return { message, ...where, extensions: { code: "INTERNAL_SERVER_ERROR" } };
+  }
+  const field = code === "BAD_USER_INPUT" ? fieldOf(formatted.message) : undefined;
+  return { message: formatted.message, ...where, extensions: { code, ...(field && { field }) } };
+}

@@ -1,0 +1,82 @@
+import type { ApolloServer } from "@apollo/server";
+import { fastifyApolloHandler } from "@as-integrations/fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { AccountService } from "../accounts/account-service.ts";
+import { bearerToken } from "../http/bearer-token.ts";
+import type { GraphQLContext } from "./context.ts";
+import { MultipartRequestError, processMultipartRequest } from "./multipart/graphql-multipart.ts";
+
+/** Bytes of the operations and map fields of a multipart request, each, and of a JSON body. */
+export const MAX_BODY_SIZE = 1024 * 1024;
+/** Headers that a browser doesn't send to another origin without asking it first (a CORS preflight). */
+const PREFLIGHTED_HEADERS = ["apollo-require-preflight", "x-apollo-operation-name"];
+const CSRF_MESSAGE = `This request could come from any web page. Send one of the headers ${PREFLIGHTED_HEADERS.join(", ")} with a multipart request, such as 'Apollo-Require-Preflight: true'.`;
+
+export interface GraphQLRouteOptions {
+  /** Bytes of a file part. */
+  maxFileSize: number;
+}
+
+function graphqlError(reply: FastifyReply, status: number, code: string, message: string) {
+  const extensions = { code, requestId: reply.request.id };
+  return reply.code(status).send({ errors: [{ message, extensions }] });
+}
+
+/** Serves GraphQL over HTTP at `/graphql`, JSON and multipart requests. */
+export function registerGraphQLRoute(
+  app: FastifyInstance,
+  apollo: ApolloServer<GraphQLContext>,
+  accounts: AccountService,
+  options: GraphQLRouteOptions,
+): void {
+  const handler = fastifyApolloHandler(apollo, {
+    context: async (request) => {
+      const token = bearerToken(request.headers.authorization);
+      let user: ReturnType<GraphQLContext["user"]> | undefined;
+      return {
+        requestId: request.id,
+        token,
+        user: () => {
+          user ??= token === undefined ? Promise.resolve(null) : accounts.authenticate(token);
+          return user;
+        },
+        logError: (error, message) => request.log.error({ err: error }, message),
+      };
+    },
+  });
+
+  async function handleMultipart(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    if (!PREFLIGHTED_HEADERS.some((name) => request.headers[name])) {
+      void reply.header("connection", "close");
+      return graphqlError(reply, 400, "BAD_REQUEST", CSRF_MESSAGE);
+    }
+    const limits = { maxFieldSize: MAX_BODY_SIZE, maxFileSize: options.maxFileSize };
+    try {
+      const { operations, finish } = await processMultipartRequest(request.raw, limits);
+      request.body = operations;
+      try {
+        return await handler.call(app, request, reply);
+      } finally {
+        await finish();
+      }
+    } catch (error) {
+      if (!(error instanceof MultipartRequestError)) throw error;
+      return graphqlError(reply, error.status, error.code, error.message);
+    }
+  }
+
+  app.register(async (scope) => {
+    // The body stays a stream: the file part flows to the nodes while GraphQL runs.
+    scope.addContentTypeParser("multipart/form-data", (_request, _payload, done) => done(null));
+    scope.route({
+      method: ["GET", "POST"],
+      url: "/graphql",
+      bodyLimit: MAX_BODY_SIZE,
+      schema: { hide: true },
+      handler: (request, reply) =>
+        request.headers["content-type"]?.toLowerCase().startsWith("multipart/form-data")
+          ? handleMultipart(request, reply)
+          : handler.call(app, request, reply),
+    });
+  });
+}

@@ -1,0 +1,378 @@
+/** A body that is no multipart/form-data, is malformed, or ends too early. The message is for a person. */
+export class MultipartError extends Error {
+  override readonly name = "MultipartError";
+}
+
+export interface MultipartPart {
+  readonly name: string;
+  /** Without any path, so it may be empty; undefined where the sender gave none, or an empty one. */
+  readonly filename: string | undefined;
+  /** Lower case, without parameters. */
+  readonly contentType: string;
+  /** The content transfer encoding in lower case: told, never decoded. */
+  readonly encoding: string;
+  /** It has a filename, or is of type application/octet-stream. */
+  readonly isFile: boolean;
+  /**
+   * The part's bytes in order, in buffers that share memory with the reads they came from. May be iterated once; what
+   * is left unread, `nextPart` skips. Throws where the body is truncated or the source fails.
+   */
+  readonly body: AsyncIterable<Buffer>;
+  /** Reads the whole body as UTF-8. Null, and the rest unread, when it is longer than `maxBytes`. */
+  text(maxBytes: number): Promise<string | null>;
+}
+
+/** Each in bytes. */
+const MAX_HEADER_BLOCK = 16 * 1024;
+const MAX_PREAMBLE = 16 * 1024;
+
+const CR = 0x0d;
+const DASH = 0x2d;
+const NOTHING = Buffer.alloc(0);
+const TRUNCATED = "The multipart body ends before its closing delimiter.";
+
+/**
+ * Reads multipart/form-data (RFC 7578, RFC 2046 section 5.1.1) as it arrives, part by part, pulling from the source
+ * only when asked. It never ends the source: whoever made that releases it. After an error, each call throws it again.
+ */
+export class MultipartReader {
+  readonly #source: AsyncIterator<Buffer>;
+  /** CRLF, two dashes, the boundary. Its only CR is the first byte, on which the search in `#scan` relies. */
+  readonly #delimiter: Buffer;
+  #buffer: Buffer = NOTHING;
+  #position = 0;
+  /** How much of a delimiter the reads so far end with. The first one needs no CRLF, so that counts as seen. */
+  #matched = 2;
+  #state: "preamble" | "body" | "delimiter" | "end" = "preamble";
+  #part: object | undefined;
+  #busy = false;
+  #failure: unknown;
+
+  /** @param boundary as `boundaryOf` gives it */
+  constructor(source: AsyncIterable<Buffer>, boundary: string) {
+    this.#source = source[Symbol.asyncIterator]();
+    this.#delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
+  }
+
+  /** The next part, once its header has arrived; null after the last. */
+  async nextPart(): Promise<MultipartPart | null> {
+    if (this.#state === "end") {
+      return null;
+    }
+    return this.#exclusively(async () => {
+      this.#part = undefined;
+      await this.#skip();
+      const header = await this.#readHeader();
+      if (header === null) {
+        this.#state = "end";
+        return null;
+      }
+      this.#state = "body";
+      return this.#openPart(header);
+    });
+  }
+
+  #openPart(header: string): MultipartPart {
+    const description = describePart(header);
+    this.#part = description;
+    let opened = false;
+    const body = {
+      [Symbol.asyncIterator]: () => {
+        if (opened) {
+          throw new Error("The part's body can be read only once.");
+        }
+        opened = true;
+        return this.#readBody(description);
+      },
+    };
+    return { ...description, body, text: (maxBytes) => readText(body, maxBytes) };
+  }
+
+  async *#readBody(part: object): AsyncGenerator<Buffer, void, undefined> {
+    for (;;) {
+      if (this.#part !== part) {
+        throw new Error("The part's body was skipped: the next part was asked for.");
+      }
+      const piece = await this.#exclusively(() => this.#nextPiece());
+      if (piece === null) {
+        return;
+      }
+      yield piece;
+    }
+  }
+
+  async #exclusively<T>(read: () => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) {
+      throw this.#failure;
+    }
+    if (this.#busy) {
+      throw new Error("The multipart body is being read already.");
+    }
+    this.#busy = true;
+    try {
+      return await read();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Skips up to the end of the next delimiter. */
+  async #skip(): Promise<void> {
+    let preamble = 0;
+    while (this.#state !== "delimiter") {
+      const piece = await this.#nextPiece();
+      if (this.#state === "preamble" && piece !== null) {
+        preamble += piece.length;
+        if (preamble > MAX_PREAMBLE) {
+          throw new MultipartError(`The multipart body has no delimiter in its first ${MAX_PREAMBLE} bytes.`);
+        }
+      }
+    }
+  }
+
+  /** The next bytes before a delimiter; null once the delimiter is reached, and passed. */
+  async #nextPiece(): Promise<Buffer | null> {
+    for (;;) {
+      if (this.#position === this.#buffer.length) {
+        this.#buffer = await this.#read();
+        this.#position = 0;
+      }
+      const piece = this.#scan();
+      if (piece === null) {
+        this.#state = "delimiter";
+      }
+      if (piece !== undefined) {
+        return piece;
+      }
+    }
+  }
+
+  /** What `#nextPiece` returns, or undefined if that takes another read. */
+  #scan(): Buffer | null | undefined {
+    if (this.#matched > 0) {
+      return this.#scanStraddling();
+    }
+    const buffer = this.#buffer;
+    const start = this.#position;
+    const found = buffer.indexOf(this.#delimiter, start);
+    if (found === start) {
+      this.#position = start + this.#delimiter.length;
+      return null;
+    }
+    const end = found === -1 ? this.#startOfPartialDelimiter() : found;
+    if (found === -1) {
+      this.#matched = buffer.length - end;
+      this.#position = buffer.length;
+    } else {
+      this.#position = found;
+    }
+    return end > start ? buffer.subarray(start, end) : undefined;
+  }
+
+  /** Goes on where the last read ended within what may be a delimiter. */
+  #scanStraddling(): Buffer | null | undefined {
+    const delimiter = this.#delimiter;
+    const matched = this.#matched;
+    const start = this.#position;
+    const length = Math.min(delimiter.length - matched, this.#buffer.length - start);
+    if (this.#buffer.compare(delimiter, matched, matched + length, start, start + length) !== 0) {
+      this.#matched = 0;
+      return Buffer.from(delimiter.subarray(0, matched));
+    }
+    this.#position = start + length;
+    this.#matched = matched + length;
+    if (this.#matched < delimiter.length) {
+      return undefined;
+    }
+    this.#matched = 0;
+    return null;
+  }
+
+  /** Where the buffer's last bytes begin to be those of a delimiter, or the buffer's end. */
+  #startOfPartialDelimiter(): number {
+    const buffer = this.#buffer;
+    const end = buffer.length;
+    let start = buffer.indexOf(CR, Math.max(this.#position, end - this.#delimiter.length + 1));
+    while (start !== -1) {
+      if (buffer.compare(this.#delimiter, 0, end - start, start, end) === 0) {
+        return start;
+      }
+      start = buffer.indexOf(CR, start + 1);
+    }
+    return end;
+  }
+
+  /** What stands between a delimiter and the empty line that ends the header; null after the closing delimiter. */
+  async #readHeader(): Promise<string | null> {
+    while (this.#buffer.length - this.#position < 2) {
+      await this.#append();
+    }
+    if (this.#buffer[this.#position] === DASH && this.#buffer[this.#position + 1] === DASH) {
+      return null;
+    }
+    let searched = 0;
+    for (;;) {
+      const start = this.#position;
+      const end = this.#buffer.indexOf("\r\n\r\n", start + searched, "latin1");
+      if ((end === -1 ? this.#buffer.length : end) - start > MAX_HEADER_BLOCK) {
+        throw new MultipartError(`The header of a part is longer than ${MAX_HEADER_BLOCK} bytes.`);
+      }
+      if (end !== -1) {
+        this.#position = end + 4;
+        return this.#buffer.toString("utf8", start, end);
+      }
+      searched = Math.max(0, this.#buffer.length - start - 3);
+      await this.#append();
+    }
+  }
+
+  /** Adds a read to what is unread. That is a header's beginning at most, so the copy is a small one. */
+  async #append(): Promise<void> {
+    const chunk = await this.#read();
+    const rest = this.#buffer.subarray(this.#position);
+    this.#buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    this.#position = 0;
+  }
+
+  async #read(): Promise<Buffer> {
+    for (;;) {
+      const { done, value } = await this.#source.next();
+      if (done) {
+        throw new MultipartError(TRUNCATED);
+      }
+      if (value.length > 0) {
+        return value;
+      }
+    }
+  }
+}
+
+async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string | null> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > maxBytes) {
+      return null;
+    }
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces, size).toString("utf8");
+}
+
+/** The boundary that a request's Content-Type names: 1 to 70 characters of RFC 2046. */
+export function boundaryOf(contentType: string | undefined): string {
+  const { value, parameters } = parseHeaderValue(contentType ?? "");
+  if (value !== "multipart/form-data") {
+    throw new MultipartError("The request's Content-Type is not multipart/form-data.");
+  }
+  const boundary = parameters?.get("boundary");
+  if (boundary === undefined) {
+    throw new MultipartError("The request's Content-Type names no boundary.");
+  }
+  if (!/^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/.test(boundary)) {
+    throw new MultipartError("The request's Content-Type names an invalid boundary.");
+  }
+  return boundary;
+}
+
+/** @param header from the delimiter's end, so that it begins with padding and the end of that line */
+function describePart(header: string): Omit<MultipartPart, "body" | "text"> {
+  const fields = parseHeader(header);
+  const { value, parameters } = parseHeaderValue(fields.get("content-disposition") ?? "");
+  const name = parameters?.get("name");
+  if (value !== "form-data" || name === undefined) {
+    throw new MultipartError('Malformed part header: it needs "Content-Disposition: form-data" with a name.');
+  }
+  const type = parseHeaderValue(fields.get("content-type") ?? "").value;
+  const contentType = /^[^\s/]+\/[^\s/]+$/.test(type) ? type : "text/plain";
+  const filename = filenameOf(parameters);
+  return {
+    name: unescapeFormData(name),
+    filename: filename === undefined ? undefined : withoutPath(filename),
+    contentType,
+    encoding: fields.get("content-transfer-encoding")?.toLowerCase() ?? "7bit",
+    isFile: filename !== undefined || contentType === "application/octet-stream",
+  };
+}
+
+/** An empty one counts as none, as it does for busboy. */
+function filenameOf(parameters: Map<string, string> | undefined): string | undefined {
+  const extended = parameters?.get("filename*");
+  if (extended) {
+    return decodeExtended(extended);
+  }
+  const given = parameters?.get("filename");
+  return given ? unescapeFormData(given) : undefined;
+}
+
+/** The first field of each name. A line that begins with white space continues the one before. */
+function parseHeader(header: string): Map<string, string> {
+  const [padding = "", ...lines] = header.replace(/\r\n(?=[ \t])(?<=[^\r\n]\r\n)/g, "").split("\r\n");
+  if (!/^[ \t]*$/.test(padding)) {
+    throw new MultipartError("Malformed delimiter: something other than a line's end follows the boundary.");
+  }
+  const fields = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || /[\0-\x08\x0a-\x1f\x7f]/.test(line)) {
+      throw new MultipartError("Malformed part header.");
+    }
+    if (!fields.has(name)) {
+      fields.set(name, line.slice(colon + 1).trim());
+    }
+  }
+  return fields;
+}
+
+const PARAMETER = /[ \t]*;[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s";]+)))?/sy;
+
+/** `value; name=value; name="value"`. The value and the names in lower case; no parameters if they are malformed. */
+function parseHeaderValue(field: string): { value: string; parameters?: Map<string, string> } {
+  const value = (field.split(";", 1)[0] ?? "").trimEnd();
+  const parameters = new Map<string, string>();
+  const length = field.trimEnd().length;
+  let end = value.length;
+  while (end < length) {
+    PARAMETER.lastIndex = end;
+    const match = PARAMETER.exec(field);
+    if (match === null) {
+      return { value: value.toLowerCase() };
+    }
+    end = PARAMETER.lastIndex;
+    const name = match[1]?.toLowerCase();
+    if (name !== undefined && !parameters.has(name)) {
+      // A backslash before anything else stands for itself: old browsers sent whole Windows paths.
+      parameters.set(name, match[3] ?? (match[2] ?? "").replace(/\\(["\\])/g, "$1"));
+    }
+  }
+  return { value: value.toLowerCase(), parameters };
+}
+
+const ESCAPES: Record<string, string> = { "%22": '"', "%0D": "\r", "%0A": "\n" };
+
+/** Undoes the escapes that browsers use in names and filenames (HTML, "multipart/form-data encoding algorithm"). */
+function unescapeFormData(value: string): string {
+  return value.replace(/%22|%0D|%0A/g, (written) => ESCAPES[written] ?? written);
+}
+
+/** RFC 8187: charset'language'percent-encoded. */
+function decodeExtended(value: string): string {
+  const match = /^([^']+)'[^']*'((?:[!#$&+.^_`|~0-9A-Za-z-]|%[0-9A-Fa-f]{2})*)$/.exec(value);
+  try {
+    const bytes = (match?.[2] ?? "").replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+    return new TextDecoder(match?.[1] ?? "none").decode(Buffer.from(bytes, "latin1"));
+  } catch (cause) {
+    throw new MultipartError("Malformed part header: its filename* is no RFC 8187 value.", { cause });
+  }
+}
+
+function withoutPath(filename: string): string {
+  const name = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);
+  return name === "." || name === ".." ? "" : name;
+}

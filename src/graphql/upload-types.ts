@@ -1,0 +1,122 @@
+import { GraphQLSafeInt } from "graphql-scalars";
+import { Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
+import type { StoredFile } from "../files/file.ts";
+import { totalChunks } from "../uploads/chunk-plan.ts";
+import { isLive } from "../uploads/upload-service.ts";
+import { FileType } from "./file-types.ts";
+import { connectionOf } from "./page-types.ts";
+
+enum UploadStatus {
+  OPEN = "OPEN",
+  COMPLETED = "COMPLETED",
+  ABORTED = "ABORTED",
+  EXPIRED = "EXPIRED",
+}
+registerEnumType(UploadStatus, { name: "UploadStatus" });
+
+function statusOf(upload: StoredFile): UploadStatus {
+  if (upload.status === "COMPLETE" || upload.status === "DELETED") return UploadStatus.COMPLETED;
+  if (upload.status === "ABORTED") return UploadStatus.ABORTED;
+  return isLive(upload) ? UploadStatus.OPEN : UploadStatus.EXPIRED;
+}
+
+@InputType("BeginUploadInput")
+export class BeginUploadInput {
+  @Field(() => String, { description: "A name without a path, 1 to 255 characters of any script." })
+  filename!: string;
+
+  @Field(() => GraphQLSafeInt, { description: "Bytes; 0 is a file like any other." })
+  size!: number;
+
+  @Field(() => String, { nullable: true, description: "A media type; `application/octet-stream` when left out." })
+  contentType?: string | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: "Bytes, 65536 to 67108864; the server's default, 8 MiB, when left out.",
+  })
+  chunkSize?: number | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The client's own name for this upload, such as a fingerprint of path, size and time.",
+  })
+  resumeKey?: string | null;
+}
+
+@ObjectType("ChunkRange", { description: "Zero-based chunk indexes, both ends inclusive." })
+export class ChunkRangeType {
+  @Field(() => Int)
+  first!: number;
+
+  @Field(() => Int)
+  last!: number;
+}
+
+@ObjectType("UploadSession", { description: "An upload: a file that is not complete yet." })
+export class UploadSessionType {
+  readonly stored: StoredFile;
+
+  @Field(() => ID, { description: "The id of the file that it becomes." })
+  id!: string;
+
+  @Field(() => String)
+  filename!: string;
+
+  @Field(() => String)
+  contentType!: string;
+
+  @Field(() => GraphQLSafeInt, { description: "Bytes." })
+  size!: number;
+
+  @Field(() => Int, { description: "Bytes." })
+  chunkSize!: number;
+
+  @Field(() => Int, {
+    description: "ceil(size / chunkSize): chunk i holds bytes i * chunkSize up to the next chunk or the end.",
+  })
+  totalChunks!: number;
+
+  @Field(() => Int)
+  receivedChunks!: number;
+
+  @Field(() => GraphQLSafeInt)
+  receivedBytes!: number;
+
+  @Field(() => UploadStatus)
+  status!: UploadStatus;
+
+  @Field(() => GraphQLISODateTime)
+  createdAt!: Date;
+
+  @Field(() => GraphQLISODateTime, { description: "Each chunk that is stored puts it off." })
+  expiresAt!: Date;
+
+  constructor(stored: StoredFile) {
+    this.stored = stored;
+  }
+
+  static of(stored: StoredFile): UploadSessionType {
+    const { id, filename, contentType, size, chunkSize, receivedChunks, receivedBytes, createdAt, expiresAt } = stored;
+    return Object.assign(new UploadSessionType(stored), {
+      id,
+      filename,
+      contentType,
+      size,
+      chunkSize,
+      totalChunks: totalChunks(stored),
+      receivedChunks,
+      receivedBytes,
+      status: statusOf(stored),
+      createdAt,
+      expiresAt,
+    });
+  }
+
+  @Field(() => FileType, { nullable: true, description: "Once completed." })
+  file(): FileType | null {
+    return this.stored.status === "COMPLETE" ? FileType.of(this.stored) : null;
+  }
+}
+
+export const UploadSessionConnection = connectionOf("UploadSession", UploadSessionType, UploadSessionType.of);

@@ -1,0 +1,71 @@
+import cors from "@fastify/cors";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { v7 as uuidv7 } from "uuid";
+import { registerDocs } from "./docs-routes.ts";
+import { type Downloads, registerDownloadRoute } from "./download-route.ts";
+import { handleError, handleNotFound } from "./error-mapping.ts";
+import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
+import { dropSilentClients } from "./idle-timeout.ts";
+import { registerPlayground } from "./playground-routes.ts";
+
+export interface AppOptions {
+  logger: FastifyBaseLogger;
+  corsOrigins: string[];
+  trustProxy: boolean;
+  /** Milliseconds after which a connection is dropped on which the client neither sends nor takes anything. */
+  idleTimeoutMs: number;
+  downloads: Downloads;
+  readiness: Readiness;
+  /** Adds the GraphQL routes. */
+  registerGraphQL: (app: FastifyInstance) => void;
+}
+
+const HEADERS_TIMEOUT_MS = 60_000;
+const MAX_PARAM_LENGTH = 200;
+/** What a script on another origin may read of an answer. */
+const EXPOSED_HEADERS = [
+  "accept-ranges",
+  "content-disposition",
+  "content-length",
+  "content-range",
+  "etag",
+  "last-modified",
+  "retry-after",
+  "x-request-id",
+];
+
+/** Builds the HTTP side; it listens nowhere yet. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: options.logger,
+    trustProxy: options.trustProxy,
+    genReqId: () => uuidv7(),
+    // A slow client may take as long as it likes, as long as it moves; dropSilentClients sees to the others.
+    requestTimeout: 0,
+    keepAliveTimeout: options.idleTimeoutMs,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+  });
+  dropSilentClients(app.server, options.idleTimeoutMs);
+  app.addHook("onRequest", async (request, reply) => {
+    void reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
+  });
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler(handleNotFound);
+  await app.register(cors, {
+    origin: options.corsOrigins,
+    methods: ["GET", "HEAD", "POST", "PUT"],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: 600,
+  });
+  await registerDocs(app);
+  await registerPlayground(app);
+  registerHealthRoutes(app, options.readiness);
+  registerDownloadRoute(app, options.downloads);
+  options.registerGraphQL(app);
+  app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
+  await app.ready();
+  return app;
+}

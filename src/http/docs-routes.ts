@@ -1,0 +1,27 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+
+const description = `Files are uploaded and managed by GraphQL: open [/graphql](/graphql) in a browser for the playground and the schema's documentation. This page describes the REST side.
+
+Errors are JSON, \`{ code, message, requestId }\`, with the same codes as GraphQL's \`extensions.code\`.`;
+
+/** OpenAPI of the routes registered after it, as a page at `/docs` and as `/docs/json`. */
+export async function registerDocs(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Stowage", description, version: "0.1.0", license: { name: "MIT" } },
+      tags: [
+        { name: "files", description: "The bytes of files" },
+        { name: "health", description: "For load balancers and orchestrators" },
+      ],
+      components: {
+        securitySchemes: {
+          token: { type: "http", scheme: "bearer", description: "The token that register or login gave" },
+        },
+      },
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true, uiConfig: { persistAuthorization: true } });
+}

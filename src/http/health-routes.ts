@@ -1,0 +1,76 @@
+import type { FastifyInstance } from "fastify";
+
+export interface NodeReadiness {
+  name: string;
+  up: boolean;
+  freeBytes: number | null;
+}
+
+export interface Readiness {
+  /** Rejects when the database doesn't answer. */
+  database(): Promise<void>;
+  nodes(): Promise<NodeReadiness[]>;
+}
+
+const liveSchema = {
+  summary: "Whether the process answers",
+  tags: ["health"],
+  response: {
+    200: { description: "It does.", type: "object", properties: { status: { type: "string", enum: ["ok"] } } },
+  },
+};
+
+const readySchema = {
+  summary: "Whether uploads and downloads can be served: the database answers and a storage node is up",
+  tags: ["health"],
+  response: Object.fromEntries(
+    [
+      ["200", "They can."],
+      ["503", "They can't; `database` and `nodes` tell why."],
+    ].map(([status, description]) => [
+      status,
+      {
+        description,
+        type: "object",
+        properties: {
+          status: { type: "string", enum: ["ok", "unavailable"] },
+          database: { type: "string", enum: ["up", "down"] },
+          nodes: {
+            type: "array",
+            items: {
+              type: "object",
+              properties: {
+                name: { type: "string" },
+                state: { type: "string", enum: ["UP", "DOWN"] },
+                freeBytes: { type: ["integer", "null"] },
+              },
+            },
+          },
+        },
+      },
+    ]),
+  ),
+};
+
+export function registerHealthRoutes(app: FastifyInstance, readiness: Readiness): void {
+  app.get("/health/live", { schema: liveSchema, logLevel: "warn" }, async () => ({ status: "ok" }));
+
+  app.get("/health/ready", { schema: readySchema, logLevel: "warn" }, async (request, reply) => {
+    const [database, nodes] = await Promise.all([
+      readiness.database().then(
+        () => "up",
+        (error) => {
+          request.log.warn({ err: error }, "the database doesn't answer");
+          return "down";
+        },
+      ),
+      readiness.nodes(),
+    ]);
+    const ready = database === "up" && nodes.some((node) => node.up);
+    return reply.code(ready ? 200 : 503).send({
+      status: ready ? "ok" : "unavailable",
+      database,
+      nodes: nodes.map(({ name, up, freeBytes }) => ({ name, state: up ? "UP" : "DOWN", freeBytes })),
+    });
+  });
+}

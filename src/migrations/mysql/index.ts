@@ -1,0 +1,6 @@
+import type { Constructor } from "@mikro-orm/core";
+import type { Migration } from "@mikro-orm/migrations";
+import { Migration20261122000000Initial } from "./20261122000000-initial.ts";
+
+/** In the order in which they run. */
+export const mysqlMigrations: Constructor<Migration>[] = [Migration20261122000000Initial];

@@ -1,0 +1,54 @@
+/** A node's copy of a blob isn't what was stored: a block's checksum doesn't hold, or the length is wrong. */
+export class CorruptBlobError extends Error {
+  readonly blobId: string;
+  readonly node: string;
+  /** Zero-based: the first block that is bad; null where the whole length is wrong. */
+  readonly block: number | null;
+
+  constructor(blobId: string, node: string, block: number | null, what: string) {
+    super(`Blob ${blobId} on ${node} is corrupt: ${what}`);
+    this.name = new.target.name;
+    this.blobId = blobId;
+    this.node = node;
+    this.block = block;
+  }
+}
+
+/** The node answers, but has no such blob. */
+export class MissingBlobError extends Error {
+  readonly blobId: string;
+  readonly node: string;
+
+  constructor(blobId: string, node: string, cause?: unknown) {
+    super(`Blob ${blobId} is missing on ${node}`, { cause });
+    this.name = new.target.name;
+    this.blobId = blobId;
+    this.node = node;
+  }
+}
+
+/** The id is taken on this node already; the blob that is there was left as it was. */
+export class BlobExistsError extends Error {
+  readonly blobId: string;
+  readonly node: string;
+
+  constructor(blobId: string, node: string, cause?: unknown) {
+    super(`Blob ${blobId} exists already on ${node}`, { cause });
+    this.name = new.target.name;
+    this.blobId = blobId;
+    this.node = node;
+  }
+}
+
+/** A writer got more or fewer bytes than were announced when it was created. */
+export class WrongByteCountError extends Error {
+  readonly expected: number;
+  readonly received: number;
+
+  constructor(expected: number, received: number) {
+    super(`${expected} bytes were announced, ${received} came`);
+    this.name = new.target.name;
+    this.expected = expected;
+    this.received = received;
+  }
+}

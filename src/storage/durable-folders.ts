@@ -1,0 +1,83 @@
+import { mkdir, open } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+
+/** `fsync`: what was acknowledged survives a power cut. `os`: only the process's end, at the speed of the page cache. */
+export type Durability = "fsync" | "os";
+
+const READY = Promise.resolve();
+
+/**
+ * Makes folders under a root whose own entries are durable. It asks the disk once per process and folder, even for one
+ * that exists: whoever made it may have died, or be still waiting, before its entry was safe.
+ */
+export class DurableFolders {
+  readonly #root: string;
+  readonly #durability: Durability;
+  readonly #ready = new Map<string, Promise<void>>();
+
+  private constructor(root: string, durability: Durability) {
+    this.#root = root;
+    this.#durability = durability;
+  }
+
+  /** Makes the root as well. */
+  static async open(root: string, durability: Durability): Promise<DurableFolders> {
+    const absolute = resolve(root);
+    const folders = new DurableFolders(absolute, durability);
+    const firstMade = await mkdir(absolute, { recursive: true });
+    for (
+      let folder = absolute;
+      firstMade !== undefined && folder.length >= firstMade.length;
+      folder = dirname(folder)
+    ) {
+      await folders.sync(dirname(folder));
+    }
+    return folders;
+  }
+
+  /** Makes a folder with all between it and the root; when it resolves, their entries are durable. */
+  ensure(folder: string): Promise<void> {
+    if (folder === this.#root) return Promise.resolve();
+    const key = this.#key(folder);
+    const known = this.#ready.get(key);
+    if (known !== undefined) return known;
+    const made = this.#make(folder);
+    this.#ready.set(key, made);
+    made.then(
+      () => this.#ready.set(key, READY),
+      () => this.#ready.delete(key),
+    );
+    return made;
+  }
+
+  /** Forgets what it knows of a folder, because something else removed it. */
+  forget(folder: string): void {
+    for (let one = folder; one !== this.#root && one !== dirname(one); one = dirname(one)) {
+      this.#ready.delete(this.#key(one));
+    }
+  }
+
+  /** Makes the folder's entries durable. */
+  async sync(folder: string): Promise<void> {
+    if (this.#durability === "os") return;
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Short, as there may be 65,536 of them. */
+  #key(folder: string): string {
+    return folder.slice(this.#root.length);
+  }
+
+  async #make(folder: string): Promise<void> {
+    await this.ensure(dirname(folder));
+    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+    await this.sync(dirname(folder));
+  }
+}

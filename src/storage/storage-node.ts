@@ -1,0 +1,83 @@
+/** Every blob is checked in blocks of this many bytes; its last block may be shorter. */
+export const BLOCK_SIZE = 256 * 1024;
+
+/** A half-open range of bytes: `start` is the first, `end` the one after the last. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+/** One stored blob, as the database knows it. */
+export interface StoredBlob {
+  /** A lower-case UUID: the blob's name on every node. */
+  id: string;
+  /** Bytes. */
+  size: number;
+  /** CRC32 of each block in order, four bytes each, big-endian. */
+  checksums: Uint8Array;
+  /** The names of the nodes that hold it. A single node doesn't look at them. */
+  nodes: readonly string[];
+}
+
+export interface ListedBlob {
+  id: string;
+  /** Bytes. */
+  size: number;
+  modifiedAt: Date;
+}
+
+export interface NodeStatus {
+  /** Null where the node can't tell. */
+  freeBytes: number | null;
+}
+
+/** Writes one blob. Whoever has one calls `commit` or `abort` in the end. */
+export interface BlobWriter {
+  /**
+   * Appends the buffers in order. When it resolves, the caller may reuse their memory. One call at a time; awaiting
+   * each is the caller's backpressure.
+   */
+  write(buffers: readonly Uint8Array[]): Promise<void>;
+  /**
+   * When it resolves, the blob is readable under its id and would survive a power cut. Rejects, and leaves no blob,
+   * when fewer or more bytes were written than announced.
+   * @returns the names of the nodes that hold the blob, at least one
+   */
+  commit(): Promise<readonly string[]>;
+  /** Drops what was written, a committed blob too. May be called at any time and more than once; never rejects. */
+  abort(): Promise<void>;
+}
+
+/** A place for blobs: a folder, a bucket, or a set of such places. */
+export interface StorageNode {
+  readonly name: string;
+
+  /**
+   * Starts a new blob. Ids are never reused: an id that exists already is refused at `commit`, and the blob that was
+   * there stays as it was.
+   * @param size the blob's exact size in bytes, at least 1
+   * @throws InsufficientStorageError when there is no room, from here or from any call on the writer
+   */
+  create(id: string, size: number, signal?: AbortSignal): Promise<BlobWriter>;
+
+  /**
+   * Yields the range's bytes in order, in buffers of any size. Each byte belongs to a block whose checksum held; at the
+   * first block that can't be read or doesn't hold, it throws, having yielded all before it.
+   * A yielded buffer is the caller's until it asks for the next one, then it may be overwritten.
+   * When the caller stops early or `signal` aborts, reading stops and the resources are freed.
+   * @param range within the blob, not empty
+   */
+  read(blob: StoredBlob, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+
+  /** Removes the blob. Removal of a non-existing blob isn't an error. */
+  remove(blob: Pick<StoredBlob, "id" | "nodes">): Promise<void>;
+
+  /** Every committed blob, in no order; blobs that come or go meanwhile may be missed. */
+  list(): AsyncIterable<ListedBlob>;
+
+  /** Removes what interrupted writes left behind, where it was last written to before `olderThan`. */
+  removeLeftovers(olderThan: Date): Promise<void>;
+
+  /** Rejects when the node can't take or give blobs at the moment. */
+  probe(): Promise<NodeStatus>;
+}

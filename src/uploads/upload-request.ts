@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { BadUserInputError, StowageError } from "../errors.ts";
+import { checkFilename } from "../files/filename.ts";
+import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
+
+const MAX_RESUME_KEY_LENGTH = 1024;
+/** RFC 9110 section 8.3.1, without comments; quoted parameters are taken as they are. */
+const MEDIA_TYPE =
+  /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:[ \t]*;[ \t]*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/;
+
+export interface UploadRequest {
+  filename: string;
+  /** Bytes. */
+  size: number;
+  contentType?: string | null | undefined;
+  /** Bytes. */
+  chunkSize?: number | null | undefined;
+  resumeKey?: string | null | undefined;
+}
+
+export interface UploadLimits {
+  defaultChunkSize: number;
+  maxFileSize: number;
+}
+
+export interface UploadPlan {
+  filename: string;
+  size: number;
+  contentType: string;
+  chunkSize: number;
+  /** SHA-256 of the client's resume key. */
+  resumeKey: Buffer | null;
+}
+
+/** The smallest default or multiple of it with which a file of this size has no more chunks than it may. */
+function defaultChunkSize(size: number, limits: UploadLimits): number {
+  let chunkSize = limits.defaultChunkSize;
+  while (totalChunks({ size, chunkSize }) > MAX_CHUNKS && chunkSize < MAX_CHUNK_SIZE) chunkSize *= 2;
+  return Math.min(chunkSize, MAX_CHUNK_SIZE);
+}
+
+/** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
+export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
+  const { filename, size, contentType, resumeKey } = request;
+  checkFilename(filename);
+  if (!Number.isSafeInteger(size) || size < 0) throw new BadUserInputError("size", "size takes bytes, 0 or more.");
+  if (size > limits.maxFileSize) {
+    throw new StowageError("FILE_TOO_LARGE", `A file has at most ${limits.maxFileSize} bytes here.`, {
+      field: "size",
+      maxFileSize: limits.maxFileSize,
+    });
+  }
+  if (contentType != null && (contentType.length > 255 || !MEDIA_TYPE.test(contentType))) {
+    throw new BadUserInputError(
+      "contentType",
+      "contentType takes a media type such as video/mp4, at most 255 characters.",
+    );
+  }
+  if (resumeKey != null && (resumeKey === "" || resumeKey.length > MAX_RESUME_KEY_LENGTH)) {
+    throw new BadUserInputError("resumeKey", `resumeKey takes 1 to ${MAX_RESUME_KEY_LENGTH} characters.`);
+  }
+  const chunkSize = request.chunkSize ?? defaultChunkSize(size, limits);
+  if (chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
+    throw new BadUserInputError("chunkSize", `chunkSize takes ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE} bytes.`);
+  }
+  const chunks = totalChunks({ size, chunkSize });
+  if (chunks > MAX_CHUNKS) {
+    const least = Math.ceil(size / MAX_CHUNKS);
+    const message = `A file has at most ${MAX_CHUNKS} chunks; with this chunkSize it would have ${chunks}. Ask for at least ${least} bytes a chunk.`;
+    throw new BadUserInputError("chunkSize", message);
+  }
+  return {
+    filename,
+    size,
+    contentType: contentType ?? "application/octet-stream",
+    chunkSize,
+    resumeKey: resumeKey == null ? null : createHash("sha256").update(resumeKey).digest(),
+  };
+}

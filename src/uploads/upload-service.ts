@@ -1,0 +1,180 @@
+import { createHash } from "node:crypto";
+import { LockMode, UniqueConstraintViolationException } from "@mikro-orm/core";
+import { v7 as uuidv7 } from "uuid";
+import type { User } from "../accounts/user.ts";
+import type { Database, EntityManager } from "../database.ts";
+import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
+import { parseDigest } from "../files/digest.ts";
+import { StoredFile } from "../files/file.ts";
+import { filenameKey } from "../files/filename.ts";
+import { isId } from "../files/id.ts";
+import { findPage, type Page, type PageRequest } from "../files/page.ts";
+import { type ChunkRange, missingChunks, totalChunks } from "./chunk-plan.ts";
+import { chunkDigests, receivedRanges } from "./received-chunks.ts";
+import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } from "./upload-request.ts";
+
+export interface UploadOptions extends UploadLimits {
+  /** How long an upload stays open with nothing arriving. */
+  expiryMs: number;
+}
+
+export function isLive(upload: StoredFile): boolean {
+  return upload.status === "OPEN" && upload.expiresAt > new Date();
+}
+
+/** @throws StowageError UPLOAD_CLOSED, or NOT_FOUND once its file was deleted */
+export function refuseClosed(upload: StoredFile): void {
+  if (upload.status === "DELETED") throw new NotFoundError("upload");
+  if (upload.status === "COMPLETE" || isLive(upload)) return;
+  const status = upload.status === "ABORTED" ? "ABORTED" : "EXPIRED";
+  throw new StowageError("UPLOAD_CLOSED", `This upload was ${status.toLowerCase()}. Begin a new one.`, { status });
+}
+
+/** The user's upload, locked until the transaction ends. @throws NotFoundError */
+export async function lockUpload(em: EntityManager, user: User, id: string): Promise<StoredFile> {
+  const upload = isId(id)
+    ? await em.findOne(StoredFile, { id, owner: user.id }, { lockMode: LockMode.PESSIMISTIC_WRITE })
+    : null;
+  if (upload === null) throw new NotFoundError("upload");
+  return upload;
+}
+
+/** The life of an upload but for its chunks' bytes; each method sees the caller's own uploads only. */
+export class UploadService {
+  readonly #database: Database;
+  readonly #options: UploadOptions;
+  readonly #freed: () => void;
+
+  /** @param freed called when an upload was closed whose chunks can be freed now */
+  constructor(database: Database, options: UploadOptions, freed: () => void) {
+    this.#database = database;
+    this.#options = options;
+    this.#freed = freed;
+  }
+
+  /**
+   * Opens an upload, or finds the open one with the same resume key.
+   * @throws StowageError BAD_USER_INPUT, FILE_TOO_LARGE
+   */
+  async begin(user: User, request: UploadRequest): Promise<StoredFile> {
+    const plan = planUpload(request, this.#options);
+    try {
+      return await this.#database.transaction((em) => this.#begin(em, user, plan));
+    } catch (error) {
+      // Somebody began with the same resume key meanwhile: theirs is found now.
+      if (!(error instanceof UniqueConstraintViolationException)) throw error;
+      return this.#database.transaction((em) => this.#begin(em, user, plan));
+    }
+  }
+
+  async #begin(em: EntityManager, user: User, plan: UploadPlan): Promise<StoredFile> {
+    const { resumeKey } = plan;
+    const open = resumeKey && (await em.findOne(StoredFile, { owner: user.id, resumeKey }));
+    if (open && isLive(open)) {
+      if (open.size === plan.size) return open;
+      const message = `An open upload with this resumeKey is for a file of ${open.size} bytes, not ${plan.size}. Abort it, or use another key.`;
+      throw new BadUserInputError("resumeKey", message);
+    }
+    if (open) {
+      open.status = "EXPIRED";
+      open.resumeKey = null;
+      await em.flush();
+    }
+    const now = Date.now();
+    const { filename, size, contentType, chunkSize } = plan;
+    const upload = em.create(StoredFile, {
+      id: uuidv7({ msecs: now }),
+      owner: user.id,
+      filename,
+      filenameKey: filenameKey(filename),
+      contentType,
+      size,
+      chunkSize,
+      status: "OPEN",
+      receivedChunks: 0,
+      receivedBytes: 0,
+      digest: null,
+      resumeKey,
+      createdAt: new Date(now),
+      completedAt: null,
+      expiresAt: new Date(now + this.#options.expiryMs),
+      freedAt: null,
+    });
+    await em.persist(upload).flush();
+    return upload;
+  }
+
+  /** Null when there is no such upload of the user's, or its file was deleted. */
+  async find(user: User, id: string): Promise<StoredFile | null> {
+    if (!isId(id)) return null;
+    return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: { $ne: "DELETED" } }));
+  }
+
+  async listOpen(user: User, page: PageRequest): Promise<Page<StoredFile>> {
+    const where = () => ({ owner: user.id, status: "OPEN" as const, expiresAt: { $gt: new Date() } });
+    return findPage(this.#database, StoredFile, where, { name: "UPLOADS", properties: [{ id: "desc" }] }, page);
+  }
+
+  /** What is still to be sent; nothing once the upload is closed. */
+  async missing(upload: StoredFile): Promise<ChunkRange[]> {
+    if (!isLive(upload) || upload.receivedChunks === totalChunks(upload)) return [];
+    if (upload.receivedChunks === 0) return missingChunks(upload, []);
+    return missingChunks(upload, await this.#database.read((em) => receivedRanges(em, upload)));
+  }
+
+  /**
+   * Makes the file visible. Again on a completed upload: the same file.
+   * @param digest hex; the file's digest by the client's own reckoning
+   * @throws StowageError UPLOAD_INCOMPLETE with `missing`, DIGEST_MISMATCH, UPLOAD_CLOSED; the upload stays as it was
+   */
+  async complete(user: User, id: string, digest: string | null | undefined): Promise<StoredFile> {
+    const claimed = parseDigest("digest", digest);
+    const upload = await this.find(user, id);
+    if (upload === null) throw new NotFoundError("upload");
+    refuseClosed(upload);
+    const actual = upload.digest ?? (await this.#digest(upload));
+    if (claimed !== null && !claimed.equals(actual)) {
+      const facts = { expected: claimed.toString("hex"), actual: Buffer.from(actual).toString("hex") };
+      throw new StowageError("DIGEST_MISMATCH", "The file's digest is not the one that was expected.", facts);
+    }
+    return this.#database.transaction(async (em) => {
+      // All chunks are there and none is ever replaced: the digest holds unless the upload was closed meanwhile.
+      const file = await lockUpload(em, user, id);
+      refuseClosed(file);
+      if (file.status === "COMPLETE") return file;
+      file.status = "COMPLETE";
+      file.digest = Buffer.from(actual);
+      file.completedAt = new Date();
+      file.resumeKey = null;
+      return file;
+    });
+  }
+
+  async #digest(upload: StoredFile): Promise<Buffer> {
+    const total = totalChunks(upload);
+    if (upload.receivedChunks < total) {
+      const missing = await this.missing(upload);
+      const count = total - upload.receivedChunks;
+      throw new StowageError("UPLOAD_INCOMPLETE", `${count} of ${total} chunks are still to be sent.`, { missing });
+    }
+    const hash = createHash("sha256");
+    for await (const digest of chunkDigests(this.#database, upload.id)) hash.update(digest);
+    return hash.digest();
+  }
+
+  /** Closes an open upload; on one that is aborted or expired already, nothing. */
+  async abort(user: User, id: string): Promise<void> {
+    await this.#database.transaction(async (em) => {
+      const upload = await lockUpload(em, user, id);
+      if (upload.status === "DELETED") throw new NotFoundError("upload");
+      if (upload.status === "COMPLETE") {
+        const message = "This upload is complete: it is a file now, and deleteFile deletes it.";
+        throw new StowageError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
+      }
+      if (upload.status !== "OPEN") return;
+      upload.status = "ABORTED";
+      upload.resumeKey = null;
+    });
+    this.#freed();
+  }
+}
