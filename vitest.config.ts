@@ -1,8 +1,11 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // Node loads graphql's CommonJS build for everybody; Vite would give the sources here the other one.
+  resolve: { alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }] },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/support/global-setup.ts",
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Each file starts servers and databases of its own: more at once than cores only makes them slow together.

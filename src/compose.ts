@@ -11,13 +11,9 @@ import { DownloadLinkService } from "./files/download-link-service.ts";
 import { DownloadService } from "./files/download-service.ts";
 import { FileService } from "./files/file-service.ts";
 import { forgetClosedFiles, freeClosedFiles } from "./files/freeing.ts";
-import { AccountResolver } from "./graphql/account-resolver.ts";
-import { DownloadLinkResolver } from "./graphql/download-link-resolver.ts";
-import { FileResolver } from "./graphql/file-resolver.ts";
 import { registerGraphQLRoute } from "./graphql/graphql-route.ts";
 import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
-import { UploadResolver } from "./graphql/upload-resolver.ts";
 import { buildApp } from "./http/app.ts";
 import { LocalNode } from "./storage/local-node.ts";
 import { NodeSet } from "./storage/node-set.ts";
@@ -77,12 +73,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     log,
   );
 
-  const schema = buildGraphQLSchema([
-    new AccountResolver(accounts),
-    new FileResolver(files),
-    new DownloadLinkResolver(links),
-    new UploadResolver(uploads, chunks),
-  ]);
+  const schema = buildGraphQLSchema({ accounts, files, links, uploads, chunks });
   const apollo = await startApollo(schema, { introspection: config.introspection });
   const app = await buildApp({
     logger: log,

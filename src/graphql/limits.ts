@@ -1,9 +1,14 @@
+import { createRequire } from "node:module";
 import type { ApolloServerPlugin } from "@apollo/server";
 import { maxAliasesRule } from "@escape.tech/graphql-armor-max-aliases";
 import { maxDepthRule } from "@escape.tech/graphql-armor-max-depth";
 import { GraphQLError, type ValidationRule } from "graphql";
-import { fieldExtensionsEstimator, getComplexity, simpleEstimator } from "graphql-query-complexity";
 import type { GraphQLContext } from "./context.ts";
+
+// Its ESM build loads graphql's other build, whose types don't recognize ours.
+const { fieldExtensionsEstimator, getComplexity, simpleEstimator } = createRequire(import.meta.url)(
+  "graphql-query-complexity",
+) as typeof import("graphql-query-complexity");
 
 /** Tokens of a query's text; a full introspection has about 250. */
 export const MAX_TOKENS = 2000;

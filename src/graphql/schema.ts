@@ -1,24 +1,42 @@
+// Before the decorated classes, which need it while they load.
 import "reflect-metadata";
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from "graphql";
 import { buildSchemaSync } from "type-graphql";
+import type { AccountService } from "../accounts/account-service.ts";
+import type { DownloadLinkService } from "../files/download-link-service.ts";
+import type { FileService } from "../files/file-service.ts";
+import type { ChunkService } from "../uploads/chunk-service.ts";
+import type { UploadService } from "../uploads/upload-service.ts";
 import { AccountResolver } from "./account-resolver.ts";
 import { DownloadLinkResolver } from "./download-link-resolver.ts";
 import { FileResolver } from "./file-resolver.ts";
 import { UploadResolver } from "./upload-resolver.ts";
 
-const resolvers = [AccountResolver, FileResolver, DownloadLinkResolver, UploadResolver] as const;
-type ResolverInstance = InstanceType<(typeof resolvers)[number]>;
+/** What the resolvers call. */
+export interface Services {
+  accounts: AccountService;
+  files: FileService;
+  links: DownloadLinkService;
+  uploads: UploadService;
+  chunks: ChunkService;
+}
 
-/** @param instances one of each resolver class; none where the schema is only printed */
-export function buildGraphQLSchema(instances: readonly ResolverInstance[]): GraphQLSchema {
+/** @param services none where the schema is only printed */
+export function buildGraphQLSchema(services?: Services): GraphQLSchema {
+  const instances = services && [
+    new AccountResolver(services.accounts),
+    new FileResolver(services.files),
+    new DownloadLinkResolver(services.links),
+    new UploadResolver(services.uploads, services.chunks),
+  ];
   return buildSchemaSync({
-    resolvers: [...resolvers],
-    container: { get: (resolver) => instances.find((instance) => instance instanceof resolver) },
+    resolvers: [AccountResolver, FileResolver, DownloadLinkResolver, UploadResolver],
+    container: { get: (resolver) => instances?.find((instance) => instance instanceof resolver) },
     // The core checks its input, for every adapter alike.
     validate: false,
   });
 }
 
 export function printGraphQLSchema(): string {
-  return `${printSchema(lexicographicSortSchema(buildGraphQLSchema([])))}\n`;
+  return `${printSchema(lexicographicSortSchema(buildGraphQLSchema()))}\n`;
 }

@@ -7,6 +7,9 @@ import { complexityLimit, MAX_TOKENS, validationRules } from "./limits.ts";
 
 /** Logs what clients aren't told, and names the request in every error. */
 const requestErrors: ApolloServerPlugin<GraphQLContext> = {
+  async unexpectedErrorProcessingRequest({ requestContext, error }) {
+    requestContext.contextValue.logError(error, "GraphQL request failed");
+  },
   async requestDidStart() {
     return {
       async didEncounterErrors({ errors, contextValue }) {
@@ -43,7 +46,6 @@ export async function startApollo(
     allowBatchedHttpRequests: false,
     // The process's own signal handling closes the server.
     stopOnTerminationSignals: false,
-    status400ForVariableCoercionErrors: true,
     persistedQueries: false,
     parseOptions: { maxTokens: MAX_TOKENS },
     validationRules,

@@ -98,8 +98,12 @@ async function serve(fake: FakeDownloads): Promise<void> {
   responses = [];
   const stream = { write: (line: string) => logged.push(JSON.parse(line)) };
   app = Fastify({ logger: { level: "info", stream } });
-  app.addHook("onRequest", async (_, reply) => reply.header("X-From-Hook", "yes"));
-  app.addHook("onResponse", async (_, reply) => responses.push(reply.statusCode));
+  app.addHook("onRequest", async (_, reply) => {
+    reply.header("X-From-Hook", "yes");
+  });
+  app.addHook("onResponse", async (_, reply) => {
+    responses.push(reply.statusCode);
+  });
   app.setErrorHandler((error, _, reply) => {
     if (!(error instanceof StowageError)) return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR" });
     return reply.code(STATUS[error.code] ?? 500).send({ code: error.code, message: error.message, ...error.facts });
@@ -404,7 +408,8 @@ describe("preconditions", () => {
   const SAME = "Sun, 22 Nov 2026 10:20:30 GMT";
 
   test.each(["GET", "HEAD"])("%s: 304 for what the client has", async (method) => {
-    for (const headers of [{ "if-none-match": `"x", W/${etag()}` }, { "if-modified-since": SAME }]) {
+    const current: Record<string, string>[] = [{ "if-none-match": `"x", W/${etag()}` }, { "if-modified-since": SAME }];
+    for (const headers of current) {
       const answer = await get({ ...headers, range: "bytes=999999-" }, undefined, method);
       expect([answer.status, answer.body.length, answer.headers.etag]).toEqual([304, 0, etag()]);
       expect(answer.headers["content-disposition"]).toBe("attachment; filename=a.bin");

@@ -1,0 +1,26 @@
+import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import type { TestProject } from "vitest/node";
+import { startMySqlServer } from "./mysql-server.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** A MySQL-compatible server, as `mysql://user:password@host:port`; tests make databases of their own in it. */
+    mysqlUrl: string;
+    /** The folder with the compiled service, for tests that spawn it. */
+    buildFolder: string;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const buildFolder = `.test-build/${process.pid}`;
+  execFileSync("tsc", ["-p", "tsconfig.build.json", "--outDir", buildFolder], { stdio: "inherit" });
+  project.provide("buildFolder", buildFolder);
+  const given = process.env["TEST_DATABASE_URL"];
+  const server = given ? { url: given.replace(/\/$/, ""), stop: async () => {} } : await startMySqlServer();
+  project.provide("mysqlUrl", server.url);
+  return async () => {
+    await server.stop();
+    rmSync(buildFolder, { recursive: true, force: true });
+  };
+}

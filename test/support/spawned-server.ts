@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { inject } from "vitest";
+
+export interface SpawnedServer {
+  url: string;
+  process: ChildProcess;
+  /** Everything it printed so far. */
+  output(): string;
+  /** Sends the signal and waits for the end. @returns the exit code, or null when the signal ended it */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+const START_TIMEOUT_MS = 30_000;
+
+/**
+ * Starts the compiled service as a process of its own, with these settings and nothing else of this environment.
+ * @param nodeOptions for Node itself, such as `--max-old-space-size=64`
+ */
+export async function spawnServer(
+  settings: Record<string, string>,
+  nodeOptions: readonly string[] = [],
+): Promise<SpawnedServer> {
+  const main = resolve(inject("buildFolder"), "src/main.js");
+  // setpriv ends the server with the test run, however that ends.
+  const command = ["--pdeathsig=KILL", process.execPath, ...nodeOptions, "--enable-source-maps", main];
+  const child = spawn("setpriv", command, {
+    env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  const url = await new Promise<string>((found, failed) => {
+    const timer = setTimeout(() => failed(new Error(`The server did not start:\n${output}`)), START_TIMEOUT_MS);
+    const onData = (data: Buffer) => {
+      output += data;
+      const match = /Stowage listens at (http:\S+)/.exec(output);
+      if (match?.[1] === undefined) return;
+      clearTimeout(timer);
+      found(match[1]);
+    };
+    child.stdout.on("data", onData);
+    child.stderr.on("data", onData);
+    child.once("exit", (code) => {
+      clearTimeout(timer);
+      failed(new Error(`The server ended with ${code} at its start:\n${output}`));
+    });
+  });
+  return {
+    url,
+    process: child,
+    output: () => output,
+    async end(signal) {
+      child.kill(signal);
+      const [code] = await exited;
+      return code;
+    },
+  };
+}
