@@ -35,7 +35,7 @@ export interface Service {
 
 /** Builds the whole service from its settings, with the database migrated and the background work under way. */
 export async function compose(config: Config, log: Logger): Promise<Service> {
-  const database = await Database.open(databaseOptions(config.databaseUrl));
+  const database = await Database.open(databaseOptions(config.databaseUrl), (message) => log.info(message));
   const nodes = await Promise.all(config.storageNodes.map(({ name, directory }) => LocalNode.open(name, directory)));
   const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log });
 

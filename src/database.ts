@@ -55,8 +55,8 @@ export class Database {
   }
 
   /** Connects, and brings the schema up to date. A MySQL database that does not exist is created. */
-  static async open(options: Partial<Options>): Promise<Database> {
-    const orm = await MikroORM.init(options as Options);
+  static async open(options: Partial<Options>, log: (message: string) => void = () => {}): Promise<Database> {
+    const orm = await MikroORM.init({ ...options, logger: log, colors: false } as Options);
     const database = new Database(orm, options.clientUrl === undefined ? "sqlite" : "mysql");
     try {
       await database.#prepare();

@@ -65,16 +65,17 @@ export async function streamBody(
   }
 }
 
-/** Resolves when the kernel has the bytes. */
+/** Resolves when the kernel has the bytes, and rejects when the client is gone: there is no other way for it to fail. */
 function write(raw: ServerResponse, buffer: Uint8Array, gone: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (gone.aborted) return reject(gone.reason);
     const onGone = () => reject(gone.reason);
     gone.addEventListener("abort", onGone, { once: true });
     raw.write(buffer, (error) => {
+      // The socket destroys itself then, and its `close` is what rejects.
+      if (error) return;
       gone.removeEventListener("abort", onGone);
-      if (error) reject(error);
-      else resolve();
+      resolve();
     });
   });
 }

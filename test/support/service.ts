@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pino } from "pino";
 import { compose } from "../../src/compose.ts";
 import { readConfig } from "../../src/config.ts";
+import { createLogger } from "../../src/logging.ts";
 import { type Dialect, newDatabaseUrl } from "./databases.ts";
 
 export interface TestService {
@@ -26,7 +26,7 @@ export async function startService(dialect: Dialect, settings: Record<string, st
     PORT: "0",
     ...settings,
   });
-  const service = await compose(config, pino({ level: "debug" }, { write: (line) => void log.push(JSON.parse(line)) }));
+  const service = await compose(config, createLogger("debug", { write: (line) => void log.push(JSON.parse(line)) }));
   const url = await service.app.listen({ host: "127.0.0.1", port: 0 });
   return {
     url,
