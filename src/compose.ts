@@ -80,6 +80,8 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
     idleTimeoutMs: config.idleTimeoutMs,
+    accounts,
+    chunks,
     downloads,
     readiness: { database: () => database.probe(), nodes: () => storage.status() },
     registerGraphQL: (instance) => registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE }),

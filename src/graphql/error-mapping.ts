@@ -18,7 +18,7 @@ export function isInternal(error: GraphQLError): boolean {
 
 /** The input field that GraphQL names in its own words, such as `size` of `… got invalid value -1 at "input.size"`. */
 function fieldOf(message: string): string | undefined {
-  return (/ at "[^"]*?(\w+)(?:\[\d+\])?"/.exec(message) ?? /^Variable "\$(\w+)"/.exec(message))?.[1];
+  return (/ at "[^"]*?(\w+)(?:\[\d+\])?"/.exec(message) ?? /^(?:Variable "\$|Argument ")(\w+)"/.exec(message))?.[1];
 }
 
 /** @see https://www.apollographql.com/docs/apollo-server/data/errors#for-client-responses */

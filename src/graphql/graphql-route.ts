@@ -3,8 +3,9 @@ import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
 import { bearerToken } from "../http/bearer-token.ts";
+import { RequestBodyError } from "../http/request-body-error.ts";
 import type { GraphQLContext } from "./context.ts";
-import { MultipartRequestError, processMultipartRequest } from "./multipart/graphql-multipart.ts";
+import { processMultipartRequest } from "./multipart/graphql-multipart.ts";
 
 /** Bytes of the operations and map fields of a multipart request, each, and of a JSON body. */
 export const MAX_BODY_SIZE = 1024 * 1024;
@@ -60,7 +61,7 @@ export function registerGraphQLRoute(
         await finish();
       }
     } catch (error) {
-      if (!(error instanceof MultipartRequestError)) throw error;
+      if (!(error instanceof RequestBodyError)) throw error;
       return graphqlError(reply, error.status, error.code, error.message);
     }
   }

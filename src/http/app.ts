@@ -1,6 +1,9 @@
 import cors from "@fastify/cors";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { v7 as uuidv7 } from "uuid";
+import type { AccountService } from "../accounts/account-service.ts";
+import type { ChunkService } from "../uploads/chunk-service.ts";
+import { registerChunkRoute } from "./chunk-route.ts";
 import { registerDocs } from "./docs-routes.ts";
 import { type Downloads, registerDownloadRoute } from "./download-route.ts";
 import { handleError, handleNotFound } from "./error-mapping.ts";
@@ -14,6 +17,8 @@ export interface AppOptions {
   trustProxy: boolean;
   /** Milliseconds after which a connection is dropped on which the client neither sends nor takes anything. */
   idleTimeoutMs: number;
+  accounts: AccountService;
+  chunks: ChunkService;
   downloads: Downloads;
   readiness: Readiness;
   /** Adds the GraphQL routes. */
@@ -64,6 +69,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await registerPlayground(app);
   registerHealthRoutes(app, options.readiness);
   registerDownloadRoute(app, options.downloads);
+  registerChunkRoute(app, options.accounts, options.chunks);
   options.registerGraphQL(app);
   app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
   await app.ready();

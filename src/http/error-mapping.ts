@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, StowageError } from "../errors.ts";
+import { RequestBodyError } from "./request-body-error.ts";
 
 const statusOf: Record<ErrorCode, number> = {
   UNAUTHENTICATED: 401,
@@ -25,7 +26,7 @@ const RETRY_AFTER_SECONDS = 5;
 export function handleError(error: FastifyError | StowageError | Error, request: FastifyRequest, reply: FastifyReply) {
   const requestId = request.id;
   if (error instanceof StowageError) {
-    const status = statusOf[error.code];
+    const status = error instanceof RequestBodyError ? error.status : statusOf[error.code];
     if (status >= 500) request.log.error({ err: error }, "request failed");
     if (status === 401) void reply.header("www-authenticate", 'Bearer realm="stowage"');
     if (status === 429 || status === 503) {

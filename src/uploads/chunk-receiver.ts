@@ -51,11 +51,7 @@ export async function receiveChunk(
       if (batchBytes >= WRITE_BATCH) await flush();
     }
     if (received !== size) {
-      throw new StowageError(
-        "CHUNK_SIZE_MISMATCH",
-        `This chunk has ${size} bytes by the upload's plan; ${received} arrived.`,
-        { expected: size, received },
-      );
+      throw wrongSize(size, received);
     }
     if (batchBytes > 0) await flush();
   } finally {
@@ -63,4 +59,9 @@ export async function receiveChunk(
   }
   await writing;
   return { sha256: hash.digest(), checksums: checksums.digest() };
+}
+
+export function wrongSize(expected: number, received: number): StowageError {
+  const message = `This chunk has ${expected} bytes by the upload's plan, not ${received}.`;
+  return new StowageError("CHUNK_SIZE_MISMATCH", message, { expected, received });
 }

@@ -9,7 +9,7 @@ import { isId } from "../files/id.ts";
 import { FileChunk } from "../files/manifest.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
-import { type ReceivedChunk, receiveChunk } from "./chunk-receiver.ts";
+import { type ReceivedChunk, receiveChunk, wrongSize } from "./chunk-receiver.ts";
 import { lockUpload, refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {
@@ -19,6 +19,8 @@ export interface SentChunk {
   body: () => Promise<AsyncIterable<Buffer>> | AsyncIterable<Buffer>;
   /** Hex, when the client names it. */
   sha256?: string | null | undefined;
+  /** Bytes, when they are known before the body is read. */
+  size?: number | undefined;
 }
 
 interface StoredChunk extends ReceivedChunk {
@@ -52,6 +54,7 @@ export class ChunkService {
     refuseClosed(upload);
     const { start, end } = chunkBytes(upload, sent.index);
     const size = end - start;
+    if (sent.size !== undefined && sent.size !== size) throw wrongSize(size, sent.size);
 
     const present = await this.#digestAt(upload, start);
     if (present !== null) {

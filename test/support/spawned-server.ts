@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
+import { text } from "node:stream/consumers";
 import { inject } from "vitest";
 
 export interface SpawnedServer {
@@ -14,6 +15,26 @@ export interface SpawnedServer {
 
 const START_TIMEOUT_MS = 30_000;
 
+function launch(settings: Record<string, string>, nodeOptions: readonly string[]) {
+  const main = resolve(inject("buildFolder"), "src/main.js");
+  // setpriv ends the server with the test run, however that ends.
+  const command = ["--pdeathsig=KILL", process.execPath, ...nodeOptions, "--enable-source-maps", main];
+  return spawn("setpriv", command, {
+    env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** Starts the service with settings that it must refuse, and waits for its end. */
+export async function failToStart(settings: Record<string, string>) {
+  const child = launch(settings, []);
+  const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
+  const ended = once(child, "exit") as Promise<[number | null]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  clearTimeout(timer);
+  return { code, stdout, stderr };
+}
+
 /**
  * Starts the compiled service as a process of its own, with these settings and nothing else of this environment.
  * @param nodeOptions for Node itself, such as `--max-old-space-size=64`
@@ -22,13 +43,7 @@ export async function spawnServer(
   settings: Record<string, string>,
   nodeOptions: readonly string[] = [],
 ): Promise<SpawnedServer> {
-  const main = resolve(inject("buildFolder"), "src/main.js");
-  // setpriv ends the server with the test run, however that ends.
-  const command = ["--pdeathsig=KILL", process.execPath, ...nodeOptions, "--enable-source-maps", main];
-  const child = spawn("setpriv", command, {
-    env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...settings },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = launch(settings, nodeOptions);
   let output = "";
   const exited = once(child, "exit") as Promise<[number | null]>;
   const url = await new Promise<string>((found, failed) => {

@@ -1,21 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { type FileUpload, GRAPHQL_MULTIPART_REQUEST_SPEC_URL as SPEC, Upload } from "graphql-upload-ts";
-import { boundaryOf, MultipartError, type MultipartPart, MultipartReader } from "./multipart-reader.ts";
-
-/** A multipart request that can't be served. The message is for a person, and tells nothing of the inside. */
-export class MultipartRequestError extends Error {
-  override readonly name = "MultipartRequestError";
-  /** 499 is nginx's: the client left. */
-  readonly status: 400 | 413 | 499;
-  readonly code: "BAD_USER_INPUT" | "FILE_TOO_LARGE";
-
-  constructor(status: 400 | 413 | 499, message: string, options?: ErrorOptions & { code?: "FILE_TOO_LARGE" }) {
-    super(message, options);
-    this.status = status;
-    this.code = options?.code ?? "BAD_USER_INPUT";
-  }
-}
+import { RequestBodyError, tooLarge } from "../../http/request-body-error.ts";
+import { RequestBytes } from "../../http/request-bytes.ts";
+import { type MultipartPart, MultipartReader } from "./multipart-reader.ts";
+import { boundaryOf, MultipartError } from "./part-header.ts";
 
 /** In bytes; a field or a file of exactly that size is taken. */
 export interface MultipartRequestLimits {
@@ -35,7 +24,7 @@ export interface StreamedUpload {
   readonly encoding: string;
   /**
    * Pulls from the client's connection at the reader's pace. Ends only when the whole file has come; throws
-   * MultipartRequestError when the client leaves, the body is malformed, the file is too large or another follows.
+   * RequestBodyError when the client leaves, the body is malformed, the file is too large or another follows.
    */
   readonly body: AsyncIterable<Buffer>;
   createReadStream(options?: { encoding?: BufferEncoding; highWaterMark?: number }): Readable;
@@ -60,7 +49,7 @@ const SLACK = 256 * 1024;
  * the upload, with no copy on disk. Takes one file a request, which may be mapped to several variables.
  *
  * When it rejects, what is left of the request is read and dropped in the background, as `finish` does.
- * @throws MultipartRequestError
+ * @throws RequestBodyError
  */
 export async function processMultipartRequest(
   request: IncomingMessage,
@@ -94,7 +83,7 @@ async function readField(
     refuseMisordered(part, name);
     const text = await part.text(maxFieldSize);
     if (text === null) {
-      throw new MultipartRequestError(
+      throw new RequestBodyError(
         413,
         `The ‘${part.name}’ multipart field value exceeds the ${maxFieldSize} byte size limit.`,
       );
@@ -103,18 +92,18 @@ async function readField(
       return text;
     }
   }
-  throw new MultipartRequestError(400, `Missing multipart field ‘${name}’ (${SPEC}).`);
+  throw new RequestBodyError(400, `Missing multipart field ‘${name}’ (${SPEC}).`);
 }
 
 function refuseMisordered(part: MultipartPart, wanted: "operations" | "map"): void {
   if (part.isFile) {
-    throw new MultipartRequestError(400, `Misordered multipart fields; files should follow ‘map’ (${SPEC}).`);
+    throw new RequestBodyError(400, `Misordered multipart fields; files should follow ‘map’ (${SPEC}).`);
   }
   if (part.name === "map" && wanted === "operations") {
-    throw new MultipartRequestError(400, `Misordered multipart fields; ‘map’ should follow ‘operations’ (${SPEC}).`);
+    throw new RequestBodyError(400, `Misordered multipart fields; ‘map’ should follow ‘operations’ (${SPEC}).`);
   }
   if (part.name === "operations" && wanted === "map") {
-    throw new MultipartRequestError(400, `There is more than one multipart field ‘operations’ (${SPEC}).`);
+    throw new RequestBodyError(400, `There is more than one multipart field ‘operations’ (${SPEC}).`);
   }
 }
 
@@ -122,7 +111,7 @@ function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new MultipartRequestError(400, `Invalid JSON in the ‘${name}’ multipart field (${SPEC}).`, { cause });
+    throw new RequestBodyError(400, `Invalid JSON in the ‘${name}’ multipart field (${SPEC}).`, { cause });
   }
 }
 
@@ -133,7 +122,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function parseOperations(text: string): Record<string, unknown> | unknown[] {
   const operations = parseJson(text, "operations");
   if (!isObject(operations)) {
-    throw new MultipartRequestError(400, `Invalid type for the ‘operations’ multipart field (${SPEC}).`);
+    throw new RequestBodyError(400, `Invalid type for the ‘operations’ multipart field (${SPEC}).`);
   }
   return operations;
 }
@@ -147,7 +136,7 @@ interface MappedFile {
 function parseMap(text: string): MappedFile[] {
   const map = parseJson(text, "map");
   if (!isObject(map) || Array.isArray(map)) {
-    throw new MultipartRequestError(400, `Invalid type for the ‘map’ multipart field (${SPEC}).`);
+    throw new RequestBodyError(400, `Invalid type for the ‘map’ multipart field (${SPEC}).`);
   }
   const entries = Object.entries(map);
   if (entries.length > 1) {
@@ -156,11 +145,11 @@ function parseMap(text: string): MappedFile[] {
   return entries.map(([fieldName, paths]) => {
     const entry = `the ‘map’ multipart field entry key ‘${fieldName}’ array`;
     if (!Array.isArray(paths)) {
-      throw new MultipartRequestError(400, `Invalid type for ${entry} (${SPEC}).`);
+      throw new RequestBodyError(400, `Invalid type for ${entry} (${SPEC}).`);
     }
     const stray = paths.findIndex((path) => typeof path !== "string");
     if (stray !== -1) {
-      throw new MultipartRequestError(400, `Invalid type for ${entry} index ‘${stray}’ value (${SPEC}).`);
+      throw new RequestBodyError(400, `Invalid type for ${entry} index ‘${stray}’ value (${SPEC}).`);
     }
     return { fieldName, paths };
   });
@@ -169,7 +158,7 @@ function parseMap(text: string): MappedFile[] {
 function placeUpload(operations: object, { fieldName, paths }: MappedFile, upload: Upload): void {
   for (const [index, path] of paths.entries()) {
     if (!replaceNull(operations, path.split("."), upload)) {
-      throw new MultipartRequestError(
+      throw new RequestBodyError(
         400,
         `Invalid object path for the ‘map’ multipart field entry key ‘${fieldName}’ array index ‘${index}’ value ` +
           `‘${path}’ (${SPEC}).`,
@@ -215,7 +204,7 @@ async function receiveFile(
       }
       others += part.isFile ? 1 : 0;
     }
-    throw new MultipartRequestError(400, "File missing in the request.");
+    throw new RequestBodyError(400, "File missing in the request.");
   } catch (error) {
     upload.reject(asRequestError(error));
   }
@@ -232,7 +221,8 @@ function openUpload(
       throw bytes.failure;
     }
     if (opened) {
-      throw new Error(`The uploaded file ‘${part.name}’ streams from the client: it can be read only once.`);
+      const message = `The uploaded file ‘${part.name}’ streams from the client: it can be read only once.`;
+      throw new RequestBodyError(400, message);
     }
     opened = true;
     return readFile(reader, part, maxFileSize);
@@ -272,138 +262,13 @@ async function* readFile(
   }
 }
 
-/**
- * A request's bytes, pulled: it reads ahead a few buffers, then lets the connection wait. It takes over `data` events
- * rather than the request's own iterator, which joins buffered reads by copying and destroys the request when left.
- */
-class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
-  /** Of at most 64 KiB each, as the socket reads. */
-  static readonly #READ_AHEAD = 4;
-  readonly #request: IncomingMessage;
-  readonly #queue: Buffer[] = [];
-  /** Bytes. */
-  #allowance: number;
-  #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
-  #ended = false;
-  #failure: Error | undefined;
-  #dropped: Promise<void> | undefined;
-
-  /** @param allowance how many bytes may be read in all */
-  constructor(request: IncomingMessage, allowance: number) {
-    this.#request = request;
-    this.#allowance = allowance;
-    // The `close` that follows an `error` tells the same.
-    request.on("error", () => {});
-    if (request.destroyed) {
-      this.#leave();
-      return;
-    }
-    request.on("data", this.#take).once("end", this.#end).once("close", this.#leave);
-  }
-
-  get failure(): Error | undefined {
-    return this.#failure;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#failure !== undefined) {
-      return Promise.reject(this.#failure);
-    }
-    const value = this.#queue.shift();
-    if (value !== undefined) {
-      return this.#give(value);
-    }
-    if (this.#ended) {
-      return Promise.resolve({ done: true, value: undefined });
-    }
-    this.#waiting = Promise.withResolvers();
-    this.#request.resume();
-    return this.#waiting.promise;
-  }
-
-  #give(value: Buffer): Promise<IteratorResult<Buffer, undefined>> {
-    this.#allowance -= value.length;
-    if (this.#allowance < 0) {
-      this.#fail(tooLarge("The request is larger than its fields and one file may be."));
-      return Promise.reject(this.#failure);
-    }
-    return Promise.resolve({ done: false, value });
-  }
-
-  readonly #take = (chunk: Buffer) => {
-    const waiting = this.#waiting;
-    if (waiting !== undefined) {
-      this.#waiting = undefined;
-      waiting.resolve(this.#give(chunk));
-      return;
-    }
-    this.#queue.push(chunk);
-    if (this.#queue.length >= RequestBytes.#READ_AHEAD) {
-      this.#request.pause();
-    }
-  };
-
-  readonly #end = () => {
-    this.#ended = true;
-    this.#waiting?.resolve({ done: true, value: undefined });
-    this.#waiting = undefined;
-  };
-
-  readonly #leave = () => {
-    if (!this.#ended) {
-      this.#fail(new MultipartRequestError(499, "Request disconnected during file upload stream parsing."));
-    }
-  };
-
-  /** The first failure is the one that stays. */
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#queue.length = 0;
-    this.#waiting?.reject(this.#failure);
-    this.#waiting = undefined;
-  }
-
-  /** Ends all reading and drops what still comes; past that many bytes, it cuts the connection. */
-  drop(allowance: number): Promise<void> {
-    this.#dropped ??= this.#drop(allowance);
-    return this.#dropped;
-  }
-
-  #drop(allowance: number): Promise<void> {
-    const request = this.#request;
-    this.#fail(new MultipartRequestError(400, "The request was answered before its file was read."));
-    request.off("data", this.#take);
-    if (this.#ended || request.destroyed) {
-      return Promise.resolve();
-    }
-    let left = allowance;
-    request.on("data", (chunk: Buffer) => {
-      left -= chunk.length;
-      if (left < 0) {
-        request.destroy();
-      }
-    });
-    return new Promise((resolve) => {
-      request.once("end", resolve).once("close", resolve).resume();
-    });
-  }
-}
-
 function asRequestError(cause: unknown): Error {
   if (cause instanceof MultipartError) {
-    return new MultipartRequestError(400, cause.message, { cause });
+    return new RequestBodyError(400, cause.message, { cause });
   }
   return cause instanceof Error ? cause : new Error("Reading the request failed.", { cause });
 }
 
-function tooManyFiles(): MultipartRequestError {
-  return new MultipartRequestError(413, "1 max file uploads exceeded: send one file in a request.");
-}
-
-function tooLarge(message: string): MultipartRequestError {
-  return new MultipartRequestError(413, message, { code: "FILE_TOO_LARGE" });
+function tooManyFiles(): RequestBodyError {
+  return new RequestBodyError(413, "1 max file uploads exceeded: send one file in a request.");
 }

@@ -9,11 +9,11 @@ import { GraphQLUpload, Upload } from "graphql-upload-ts";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   type MultipartRequest,
-  MultipartRequestError,
   type MultipartRequestLimits,
   processMultipartRequest,
   type StreamedUpload,
 } from "../../../src/graphql/multipart/graphql-multipart.ts";
+import { RequestBodyError } from "../../../src/http/request-body-error.ts";
 
 const LIMITS: MultipartRequestLimits = { maxFieldSize: 100_000, maxFileSize: 10_000_000 };
 const BOUNDARY = "b0undary";
@@ -103,9 +103,9 @@ async function exchange<T>(
   return outcome;
 }
 
-async function refused(body: FormData, limits = LIMITS): Promise<MultipartRequestError> {
+async function refused(body: FormData, limits = LIMITS): Promise<RequestBodyError> {
   const error = await exchange(body, async () => {}, limits).catch((thrown) => thrown);
-  expect(error).toBeInstanceOf(MultipartRequestError);
+  expect(error).toBeInstanceOf(RequestBodyError);
   return error;
 }
 
@@ -463,7 +463,7 @@ describe("refused requests, each with its reason", () => {
       body,
     });
     await expect(outcome).rejects.toMatchObject({
-      name: "MultipartRequestError",
+      name: "RequestBodyError",
       status: 400,
       code: "BAD_USER_INPUT",
       message: expect.stringContaining(message),
@@ -491,7 +491,7 @@ describe("refused requests, each with its reason", () => {
 });
 
 describe("a client that leaves", () => {
-  const LEFT = { status: 499, message: "Request disconnected during file upload stream parsing." };
+  const LEFT = { status: 499, message: "The client left before the whole request had arrived." };
 
   test("before the map: the request rejects", async () => {
     const { port, outcome } = await serve((request) => processMultipartRequest(request, LIMITS));

@@ -1,11 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import {
-  boundaryOf,
-  MultipartError,
-  type MultipartPart,
-  MultipartReader,
-} from "../../../src/graphql/multipart/multipart-reader.ts";
+import { type MultipartPart, MultipartReader } from "../../../src/graphql/multipart/multipart-reader.ts";
+import { boundaryOf, MultipartError } from "../../../src/graphql/multipart/part-header.ts";
 
 const BOUNDARY = "--aB3x";
 

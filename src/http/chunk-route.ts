@@ -1,0 +1,60 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { parseDictionary } from "structured-headers";
+import type { AccountService } from "../accounts/account-service.ts";
+import { BadUserInputError, UnauthenticatedError } from "../errors.ts";
+import type { StoredFile } from "../files/file.ts";
+import { MAX_CHUNK_SIZE, totalChunks } from "../uploads/chunk-plan.ts";
+import type { ChunkService } from "../uploads/chunk-service.ts";
+import { bearerToken } from "./bearer-token.ts";
+import { chunkSchema } from "./chunk-schema.ts";
+import { RequestBodyError } from "./request-body-error.ts";
+import { RequestBytes } from "./request-bytes.ts";
+
+/** The SHA-256 in hex of a Content-Digest (RFC 9530 section 2); other algorithms are passed over. */
+function claimedDigest(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  try {
+    const member = parseDictionary(header).get("sha-256");
+    if (member === undefined) return undefined;
+    if (member[0] instanceof ArrayBuffer) return Buffer.from(member[0]).toString("hex");
+  } catch {
+    // Answered below, as any other form that is not a digest.
+  }
+  throw new BadUserInputError("content-digest", "Content-Digest takes sha-256=:<base64>:, as in RFC 9530.");
+}
+
+function progress(upload: StoredFile) {
+  const { id, size, chunkSize, receivedChunks, receivedBytes, expiresAt } = upload;
+  const status = upload.status === "COMPLETE" ? "COMPLETED" : upload.status;
+  return { id, status, size, chunkSize, totalChunks: totalChunks(upload), receivedChunks, receivedBytes, expiresAt };
+}
+
+/** `PUT /uploads/:id/chunks/:index`: the chunk's bytes are the body. For clients that need no GraphQL on this path. */
+export function registerChunkRoute(app: FastifyInstance, accounts: AccountService, chunks: ChunkService): void {
+  const handler = async (request: FastifyRequest) => {
+    const bytes = new RequestBytes(request.raw, MAX_CHUNK_SIZE);
+    try {
+      const { id, index } = request.params as { id: string; index: string };
+      const token = bearerToken(request.headers.authorization);
+      const user = token === undefined ? null : await accounts.authenticate(token);
+      if (user === null) throw new UnauthenticatedError();
+      if (!/^\d{1,9}$/.test(index)) throw new BadUserInputError("index", "index takes a chunk's number, from 0.");
+      const length = request.headers["content-length"];
+      if (length === undefined) {
+        throw new RequestBodyError(411, "Send the chunk's size as Content-Length.");
+      }
+      const sha256 = claimedDigest(request.headers["content-digest"]?.toString());
+      const sent = { index: Number(index), size: Number(length), sha256, body: () => bytes };
+      return progress(await chunks.store(user, id, sent));
+    } finally {
+      // What wasn't read still comes; the client reads our answer after it.
+      await bytes.drop(MAX_CHUNK_SIZE);
+    }
+  };
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // The body stays a stream, whatever its type is said to be.
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    scope.put("/uploads/:id/chunks/:index", { schema: chunkSchema, validatorCompiler: () => () => true, handler });
+  });
+}

@@ -1,0 +1,54 @@
+const integer = (description: string) => ({ type: "integer", description });
+const error = (description: string) => ({
+  description,
+  type: "object",
+  additionalProperties: true,
+  properties: { code: { type: "string" }, message: { type: "string" }, requestId: { type: "string" } },
+});
+
+/** For the OpenAPI documentation of the chunk route. */
+export const chunkSchema = {
+  summary: "Stores one chunk of an upload",
+  description:
+    "The same as GraphQL's `uploadChunk`, with the bytes as the body: chunks come in any order, several at once, and as often as a client likes. Answers when the chunk would survive a power cut. Content-Length is required; a `Content-Digest: sha-256=:<base64>:` (RFC 9530) is checked.",
+  tags: ["files"],
+  security: [{ token: [] }],
+  consumes: ["application/octet-stream"],
+  params: {
+    type: "object",
+    required: ["id", "index"],
+    properties: {
+      id: { type: "string", format: "uuid", description: "The upload's id, from beginUpload" },
+      index: integer("The chunk's number, from 0"),
+    },
+  },
+  headers: {
+    type: "object",
+    properties: {
+      "content-digest": { type: "string", description: "sha-256=:<base64 of the chunk's SHA-256>:" },
+    },
+  },
+  body: { type: "string", format: "binary", description: "Exactly the bytes that the upload's plan gives this chunk" },
+  response: {
+    200: {
+      description: "The chunk is stored; the upload's progress",
+      type: "object",
+      properties: {
+        id: { type: "string" },
+        status: { type: "string", enum: ["OPEN", "COMPLETED"] },
+        size: integer("Bytes of the file"),
+        chunkSize: integer("Bytes of each chunk but the last"),
+        totalChunks: integer("Chunks of the file"),
+        receivedChunks: integer("Chunks that are stored"),
+        receivedBytes: integer("Bytes that are stored"),
+        expiresAt: { type: "string", format: "date-time", description: "When the upload expires if nothing follows" },
+      },
+    },
+    400: error("BAD_USER_INPUT (`field`), CHUNK_SIZE_MISMATCH (`expected`, `received`), CHUNK_DIGEST_MISMATCH"),
+    401: error("UNAUTHENTICATED"),
+    404: error("NOT_FOUND: there is no such upload of yours"),
+    409: error("CHUNK_CONFLICT: other bytes are stored there; UPLOAD_CLOSED: it was aborted or has expired"),
+    503: error("SERVICE_UNAVAILABLE"),
+    507: error("INSUFFICIENT_STORAGE"),
+  },
+} as const;

@@ -1,0 +1,16 @@
+import { StowageError } from "../errors.ts";
+
+/** A request's body that can't be taken. The message is for a person, and tells nothing of the inside. */
+export class RequestBodyError extends StowageError {
+  /** 499 is nginx's: the client left. */
+  readonly status: 400 | 411 | 413 | 499;
+
+  constructor(status: 400 | 411 | 413 | 499, message: string, options: ErrorOptions & { code?: "FILE_TOO_LARGE" } = {}) {
+    super(options.code ?? "BAD_USER_INPUT", message, {}, options);
+    this.status = status;
+  }
+}
+
+export function tooLarge(message: string): RequestBodyError {
+  return new RequestBodyError(413, message, { code: "FILE_TOO_LARGE" });
+}
