@@ -35,8 +35,15 @@ export interface Service {
 
 /** Builds the whole service from its settings, with the database migrated and the background work under way. */
 export async function compose(config: Config, log: Logger): Promise<Service> {
-  const database = await Database.open(databaseOptions(config.databaseUrl), (message) => log.info(message));
-  const nodes = await Promise.all(config.storageNodes.map(({ name, directory }) => LocalNode.open(name, directory)));
+  const { durability } = config;
+  // Before the database: a folder that can't be had leaves no connection open.
+  const nodes = await Promise.all(
+    config.storageNodes.map(({ name, directory }) => LocalNode.open(name, directory, { durability })),
+  );
+  const database = await Database.open(databaseOptions(config.databaseUrl), {
+    durability,
+    log: (message) => log.info(message),
+  });
   const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log });
 
   const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
@@ -74,7 +81,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   );
 
   const schema = buildGraphQLSchema({ accounts, files, links, uploads, chunks });
-  const apollo = await startApollo(schema, { introspection: config.introspection });
+  const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
   const app = await buildApp({
     logger: log,
     corsOrigins: config.corsOrigins,
@@ -100,6 +107,9 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   };
 }
 
+const UNSAFE =
+  "  DURABILITY=os: what is acknowledged is lost in a power cut if the operating system had not written it yet.";
+
 /** Where things are, for the person who started the service. */
 export function describe(config: Config, address: string): string {
   const path = (text: string) => (isAbsolute(text) ? text : resolve(text));
@@ -114,6 +124,7 @@ export function describe(config: Config, address: string): string {
     `  health      ${address}/health/ready`,
     `  storage     ${nodes.join(", ")} (${config.replicas === 1 ? "1 copy" : `${config.replicas} copies`} of each chunk)`,
     `  database    ${database}`,
+    ...(config.durability === "os" ? [UNSAFE] : []),
     "  Ctrl-C ends it when what is in flight is done; a second one at once.",
   ].join("\n");
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import ms, { type StringValue } from "ms";
 import { z } from "zod";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
@@ -113,6 +114,11 @@ const settings = z.object({
   DATABASE_URL: databaseUrl,
   STORAGE_NODES: storageNodes,
   REPLICAS: integer(1, 16, "1"),
+  DURABILITY: choice(["fsync", "os"], "fsync"),
+  WORKERS: z
+    .string()
+    .default("1")
+    .refine((text) => text === "auto" || /^[1-9]\d{0,2}$/.test(text), { error: "auto, or a number from 1 to 999" }),
   HOST: z.string().default("127.0.0.1"),
   PORT: integer(0, 65_535, "4000"),
   CHUNK_SIZE: bytes(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE, "8MiB"),
@@ -131,6 +137,10 @@ export interface Config {
   databaseUrl: string;
   storageNodes: NodeConfig[];
   replicas: number;
+  /** Whether what is acknowledged was synced to disk, or left to the operating system to write. */
+  durability: "fsync" | "os";
+  /** Processes that share the port. */
+  workers: number;
   host: string;
   port: number;
   /** Bytes, as every size here. */
@@ -149,6 +159,15 @@ export interface Config {
 
 /** A setting that can't be used: one line that names the variable, its value and what it takes. */
 export class ConfigError extends Error {}
+
+/** The embedded database has one connection, in one process. */
+function workerCount(workers: string, databaseUrl: string): number {
+  if (databaseUrl.startsWith("mysql:")) return workers === "auto" ? availableParallelism() : Number(workers);
+  if (workers === "auto" || workers === "1") return 1;
+  throw new ConfigError(
+    `WORKERS=${workers} can't be used with the embedded database: it takes 1, or more with DATABASE_URL=mysql://….`,
+  );
+}
 
 function withoutPassword(value: string): string {
   return value.replace(/(:\/\/[^:/@]*:)[^@]*@/, "$1***@");
@@ -174,6 +193,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     databaseUrl: data.DATABASE_URL,
     storageNodes: data.STORAGE_NODES,
     replicas: data.REPLICAS,
+    durability: data.DURABILITY,
+    workers: workerCount(data.WORKERS, data.DATABASE_URL),
     host: data.HOST,
     port: data.PORT,
     chunkSize: data.CHUNK_SIZE,

@@ -11,7 +11,7 @@ import { ServiceUnavailableError, StowageError } from "./errors.ts";
 
 export type EntityManager = SqlEntityManager;
 
-/** Errors of the network and of a MySQL server that is going or gone: the statement may succeed on another connection. */
+/** Errors of the network and of a MySQL server that is going, gone or not ours: the statement may succeed later. */
 const awayCodes = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -23,6 +23,8 @@ const awayCodes = new Set([
   "ER_SERVER_SHUTDOWN",
   "ER_CON_COUNT_ERROR",
   "ER_CONNECTION_KILLED",
+  "ER_ACCESS_DENIED_ERROR",
+  "ER_DBACCESS_DENIED_ERROR",
 ]);
 
 /** How often a transaction that the database rolled back is tried again. */
@@ -39,9 +41,20 @@ function isRolledBack(error: unknown): boolean {
   return error instanceof DeadlockException || error instanceof LockWaitTimeoutException;
 }
 
+/** An instance that starts at the same time created the database between our looking for it and our creating it. */
+function wasCreatedMeanwhile(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ER_DB_CREATE_EXISTS";
+}
+
 function translated(error: unknown): unknown {
   if (error instanceof StowageError || !isAway(error)) return error;
   return new ServiceUnavailableError("The database can't be reached at the moment. Try again later.", error);
+}
+
+export interface OpenOptions {
+  /** Of the embedded database; a MySQL server has its own settings. */
+  durability?: "fsync" | "os";
+  log?: (message: string) => void;
 }
 
 /** The metadata's database. Every call works on an EntityManager of its own, so calls may run side by side. */
@@ -55,21 +68,25 @@ export class Database {
   }
 
   /** Connects, and brings the schema up to date. A MySQL database that does not exist is created. */
-  static async open(options: Partial<Options>, log: (message: string) => void = () => {}): Promise<Database> {
-    const orm = await MikroORM.init({ ...options, logger: log, colors: false } as Options);
+  static async open(options: Partial<Options>, openOptions: OpenOptions = {}): Promise<Database> {
+    const { durability = "fsync", log: logger = () => {} } = openOptions;
+    const orm = await MikroORM.init({ ...options, logger, colors: false } as Options);
     const database = new Database(orm, options.clientUrl === undefined ? "sqlite" : "mysql");
     try {
-      await database.#prepare();
+      await database.#prepare(durability);
     } catch (error) {
       await orm.close(true);
+      if (wasCreatedMeanwhile(error)) return Database.open(options, openOptions);
       throw translated(error);
     }
     return database;
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(durability: "fsync" | "os"): Promise<void> {
     if (this.dialect === "sqlite") {
-      for (const pragma of ["journal_mode = wal", "synchronous = full", "busy_timeout = 10000", "foreign_keys = on"]) {
+      // In WAL mode, `normal` syncs at checkpoints only.
+      const synchronous = `synchronous = ${durability === "fsync" ? "full" : "normal"}`;
+      for (const pragma of ["journal_mode = wal", synchronous, "busy_timeout = 10000", "foreign_keys = on"]) {
         await this.#em().execute(`pragma ${pragma}`);
       }
       await this.orm.migrator.up();

@@ -32,11 +32,25 @@ export class StowageError extends Error {
     this.code = code;
     this.facts = facts;
   }
+
+  /** Whether it is the operator rather than the client who can do something about it. */
+  get isServerSide(): boolean {
+    return serverSideCodes.has(this.code);
+  }
 }
+
+const serverSideCodes = new Set<ErrorCode>(["INSUFFICIENT_STORAGE", "DATA_UNAVAILABLE", "SERVICE_UNAVAILABLE"]);
 
 export class UnauthenticatedError extends StowageError {
   constructor(message = "Sign in first: send the token as 'Authorization: Bearer <token>'.") {
     super("UNAUTHENTICATED", message);
+  }
+}
+
+/** A token was sent, and it opens nothing. */
+export class InvalidTokenError extends UnauthenticatedError {
+  constructor() {
+    super("This token is not valid, or not any more. Sign in again.");
   }
 }
 

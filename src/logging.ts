@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import { type DestinationStream, type Logger, pino, stdSerializers } from "pino";
+import { type DestinationStream, type Logger, pino, type SerializedError, stdSerializers } from "pino";
 import pretty from "pino-pretty";
 
 /** Without the query, which may hold a download link's secret. */
@@ -7,9 +7,15 @@ function describeRequest(request: FastifyRequest) {
   return { method: request.method, path: request.url.split("?", 1)[0], remoteAddress: request.ip };
 }
 
+/** Without a database error's statement: its values are people's data. */
+function describeError(error: Error) {
+  const { sql: _, ...described } = stdSerializers.errWithCause(error) as SerializedError & { sql?: string };
+  return described;
+}
+
 /** JSON lines; for a person at a terminal, readable ones. */
 export function createLogger(level: string, destination: DestinationStream = standardError()): Logger {
-  return pino({ level, serializers: { req: describeRequest, err: stdSerializers.errWithCause } }, destination);
+  return pino({ level, serializers: { req: describeRequest, err: describeError } }, destination);
 }
 
 function standardError(): DestinationStream {

@@ -1,16 +1,30 @@
-import { compose, describe } from "./compose.ts";
+import cluster from "node:cluster";
 import { ConfigError, readConfig } from "./config.ts";
+import { StowageError } from "./errors.ts";
 import { createLogger } from "./logging.ts";
-import { closeOnSignals } from "./shutdown.ts";
+import { serve } from "./serve.ts";
+import { reportReady, runWorkers, WorkerError } from "./workers.ts";
+
+/** One line for what the person who starts the service can put right; the whole error for what only we can. */
+function explain(error: unknown): unknown {
+  if (error instanceof ConfigError || error instanceof WorkerError) return error.message;
+  if (error instanceof StowageError) {
+    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
+    return `Stowage can't start: ${error.message}${cause}`;
+  }
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  return code !== undefined && syscall !== undefined ? `Stowage can't start: ${message}` : error;
+}
+
+// What is stored is for the service's own user alone.
+process.umask(0o077);
 
 try {
   const config = readConfig(process.env);
   const log = createLogger(config.logLevel);
-  const service = await compose(config, log);
-  const address = await service.app.listen({ host: config.host, port: config.port });
-  closeOnSignals(service, log);
-  console.log(describe(config, address));
+  if (cluster.isWorker) reportReady(await serve(config, log));
+  else console.log(config.workers > 1 ? await runWorkers(config.workers, log) : await serve(config, log));
 } catch (error) {
-  console.error(error instanceof ConfigError ? error.message : error);
-  process.exitCode = 1;
+  console.error(explain(error));
+  process.exit(1);
 }

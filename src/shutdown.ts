@@ -3,8 +3,8 @@ import type { Logger } from "pino";
 /** Ctrl-C reaches a child of npm twice, from the terminal and from npm: that is one signal. */
 const ECHO_MS = 500;
 
-/** The first SIGINT or SIGTERM closes the service and exits with 0; a second one exits at once, with 130. */
-export function closeOnSignals(service: { close(): Promise<void> }, log: Logger): void {
+/** The first SIGINT or SIGTERM closes and exits with 0; a second one exits at once, with 130. */
+export function closeOnSignals(close: () => Promise<void>, log: Logger): void {
   let firstAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt !== undefined) {
@@ -13,7 +13,7 @@ export function closeOnSignals(service: { close(): Promise<void> }, log: Logger)
     }
     firstAt = performance.now();
     log.info({ signal }, "finishing what is in flight; a second signal exits at once");
-    service.close().then(
+    close().then(
       () => process.exit(0),
       (err) => {
         log.fatal({ err }, "the service could not be closed properly");

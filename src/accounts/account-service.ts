@@ -82,7 +82,9 @@ export class AccountService {
 
   /** @param login a username or an email address, in any case */
   async login(login: string, password: string): Promise<SignedIn> {
-    if (login.length > 254) throw new BadUserInputError("login", "login takes at most 254 characters.");
+    if (login.length > 254 || login.includes("\0")) {
+      throw new BadUserInputError("login", "login takes a username or an email address.");
+    }
     checkPasswordLength(password, 0);
     const key = login.toLowerCase();
     const user = await this.#database.read((em) =>

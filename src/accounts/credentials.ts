@@ -39,6 +39,8 @@ export function checkRegistration({ username, email, password }: Credentials): {
 export function checkPasswordLength(password: string, min: number): void {
   const length = [...password].length;
   if (length < min || length > 256) {
-    throw new BadUserInputError("password", `password takes ${min} to 256 characters; this one has ${length}.`);
+    const takes = min === 0 ? "at most 256" : `${min} to 256`;
+    throw new BadUserInputError("password", `password takes ${takes} characters; this one has ${length}.`);
   }
+  if (!password.isWellFormed()) throw new BadUserInputError("password", "password takes well-formed Unicode.");
 }

@@ -1,6 +1,6 @@
 import type { AccountService } from "../accounts/account-service.ts";
 import type { Database } from "../database.ts";
-import { DataUnavailableError, NotFoundError, UnauthenticatedError } from "../errors.ts";
+import { DataUnavailableError, InvalidTokenError, NotFoundError, UnauthenticatedError } from "../errors.ts";
 import type { ByteRange, StorageNode } from "../storage/storage-node.ts";
 import type { DownloadLinkService } from "./download-link-service.ts";
 import { StoredFile } from "./file.ts";
@@ -46,7 +46,9 @@ export class DownloadService {
   /** @throws UnauthenticatedError without a valid token or a secret; NotFoundError when they don't open this file */
   async find(id: string, { bearer, secret }: DownloadAccess): Promise<DownloadableFile> {
     const user = bearer === undefined ? null : await this.#accounts.authenticate(bearer);
-    if (user === null && secret === undefined) throw new UnauthenticatedError();
+    if (user === null && secret === undefined) {
+      throw bearer === undefined ? new UnauthenticatedError() : new InvalidTokenError();
+    }
     const file = isId(id)
       ? await this.#database.read((em) => em.findOne(StoredFile, { id, status: "COMPLETE" }))
       : null;

@@ -53,10 +53,13 @@ export class FileService {
   }
 
   async list(user: User, { search, orderBy, ...page }: FileListing): Promise<Page<StoredFile>> {
-    if (search != null && search.length > 255)
-      throw new BadUserInputError("search", "search takes at most 255 characters.");
+    if (search != null && (search.length > 255 || search.includes("\0"))) {
+      throw new BadUserInputError("search", "search takes at most 255 characters, and no NUL.");
+    }
     const order = { name: orderBy, properties: fileOrders[orderBy] };
-    const matches = () => (search ? { [raw("instr(filename_key, ?)", [filenameKey(search)])]: { $gt: 0 } } : {});
+    // With an empty array for its value the fragment is formatted once. With an operator it would be twice, and a `?` in
+    // the search would be taken for a placeholder.
+    const matches = () => (search ? { [raw("instr(filename_key, ?) > 0", [filenameKey(search)])]: [] } : {});
     const where = () => ({ owner: user.id, status: "COMPLETE" as const, ...matches() });
     return findPage(this.#database, StoredFile, where, order, page);
   }

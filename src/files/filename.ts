@@ -13,11 +13,12 @@ export function checkFilename(filename: string): void {
   const refuse = (why: string) => {
     throw new BadUserInputError("filename", `filename ${why}.`);
   };
-  if (filename.trim() === "") refuse("takes at least one character that is not a space");
-  if (filename.length > MAX_LENGTH) refuse(`takes at most ${MAX_LENGTH} characters; this one has ${filename.length}`);
+  const { length } = [...filename];
+  if (length > MAX_LENGTH) refuse(`takes at most ${MAX_LENGTH} characters; this one has ${length}`);
   if (!filename.isWellFormed()) refuse("takes well-formed Unicode; this one has half of a surrogate pair");
   if (UNSEEN.test(filename)) refuse("takes no control characters, line breaks or text-direction overrides");
   if (/[/\\]/.test(filename)) refuse("takes a name without a path: no '/' and no '\\'");
+  if (!/[^\p{Z}\p{C}]/u.test(filename)) refuse("takes at least one character that can be seen");
   if (filename === "." || filename === "..") refuse("takes a name other than '.' and '..'");
 }
 

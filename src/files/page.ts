@@ -35,7 +35,7 @@ function decodeCursor(order: PageOrder, after: string): string {
   if (name !== order.name) refuse();
   try {
     const values: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
-    const scalar = (value: unknown) => typeof value === "string" || Number.isFinite(value);
+    const scalar = (value: unknown) => Number.isFinite(value) || (typeof value === "string" && !value.includes("\0"));
     if (!Array.isArray(values) || values.length !== order.properties.length || !values.every(scalar)) refuse();
   } catch {
     refuse();

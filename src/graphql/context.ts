@@ -1,5 +1,5 @@
 import type { User } from "../accounts/user.ts";
-import { UnauthenticatedError } from "../errors.ts";
+import { InvalidTokenError, UnauthenticatedError } from "../errors.ts";
 
 /** What a resolver knows of the request it works for. */
 export interface GraphQLContext {
@@ -15,6 +15,6 @@ export interface GraphQLContext {
 /** @throws UnauthenticatedError without a valid token */
 export async function signedIn(context: GraphQLContext): Promise<User> {
   const user = await context.user();
-  if (user === null) throw new UnauthenticatedError();
+  if (user === null) throw context.token === undefined ? new UnauthenticatedError() : new InvalidTokenError();
   return user;
 }

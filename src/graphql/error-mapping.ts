@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import { StowageError } from "../errors.ts";
+import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
 
 /** Codes of errors that Apollo makes of what a client sent. Their messages tell nothing of the inside. */
 const clientCodes = new Set<unknown>([...Object.values(ApolloServerErrorCode), "QUERY_TOO_COMPLEX"]);
@@ -11,9 +13,14 @@ function causeOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError !== undefined ? causeOf(error.originalError) : error;
 }
 
-/** Whether the client is told nothing of this error, so that the log must be. */
-export function isInternal(error: GraphQLError): boolean {
-  return !(causeOf(error) instanceof StowageError) && !clientCodes.has(error.extensions["code"]);
+/** Which request's error is being formatted: Apollo doesn't tell. */
+export const requestIds = new AsyncLocalStorage<string>();
+
+/** The error to log: one that the client is told nothing or little of. */
+export function causeToLog(error: GraphQLError): unknown {
+  const cause = causeOf(error);
+  if (cause instanceof StowageError) return cause.isServerSide ? cause : undefined;
+  return clientCodes.has(error.extensions["code"]) ? undefined : cause;
 }
 
 /** The input field that GraphQL names in its own words, such as `size` of `… got invalid value -1 at "input.size"`. */
@@ -24,18 +31,18 @@ function fieldOf(message: string): string | undefined {
 /** @see https://www.apollographql.com/docs/apollo-server/data/errors#for-client-responses */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   const cause = causeOf(error);
+  const requestId = requestIds.getStore();
   const where = {
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
   };
   if (cause instanceof StowageError) {
-    return { message: cause.message, ...where, extensions: { code: cause.code, ...cause.facts } };
+    return { message: cause.message, ...where, extensions: { code: cause.code, ...cause.facts, requestId } };
   }
   const code = formatted.extensions?.["code"];
   if (!clientCodes.has(code)) {
-    const message = "Something went wrong on the server. Its log has the cause under this requestId.";
-    return { message, ...where, extensions: { code: "INTERNAL_SERVER_ERROR" } };
+    return { message: INTERNAL_ERROR_MESSAGE, ...where, extensions: { code: "INTERNAL_SERVER_ERROR", requestId } };
   }
   const field = code === "BAD_USER_INPUT" ? fieldOf(formatted.message) : undefined;
-  return { message: formatted.message, ...where, extensions: { code, ...(field && { field }) } };
+  return { message: formatted.message, ...where, extensions: { code, ...(field && { field }), requestId } };
 }

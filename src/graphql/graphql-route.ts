@@ -1,11 +1,14 @@
 import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
 import { bearerToken } from "../http/bearer-token.ts";
+import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
 import { RequestBodyError } from "../http/request-body-error.ts";
+import { RequestBytes } from "../http/request-bytes.ts";
 import type { GraphQLContext } from "./context.ts";
-import { processMultipartRequest } from "./multipart/graphql-multipart.ts";
+import { requestIds } from "./error-mapping.ts";
+import { maxRequestSize, processMultipartRequest } from "./multipart/graphql-multipart.ts";
 
 /** Bytes of the operations and map fields of a multipart request, each, and of a JSON body. */
 export const MAX_BODY_SIZE = 1024 * 1024;
@@ -46,17 +49,26 @@ export function registerGraphQLRoute(
     },
   });
 
+  const execute = (request: FastifyRequest, reply: FastifyReply) =>
+    requestIds.run(request.id, () => handler.call(app, request, reply));
+
   async function handleMultipart(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     if (!PREFLIGHTED_HEADERS.some((name) => request.headers[name])) {
-      void reply.header("connection", "close");
+      // A client reads the answer only when it has sent everything.
+      await new RequestBytes(request.raw, 0).drop(options.maxFileSize + MAX_BODY_SIZE);
       return graphqlError(reply, 400, "BAD_REQUEST", CSRF_MESSAGE);
     }
     const limits = { maxFieldSize: MAX_BODY_SIZE, maxFileSize: options.maxFileSize };
+    if (Number(request.headers["content-length"]) > maxRequestSize(limits)) {
+      void reply.header("connection", "close");
+      const message = `The request is too large: a file part has at most ${options.maxFileSize} bytes.`;
+      return graphqlError(reply, 413, "FILE_TOO_LARGE", message);
+    }
     try {
       const { operations, finish } = await processMultipartRequest(request.raw, limits);
       request.body = operations;
       try {
-        return await handler.call(app, request, reply);
+        return await execute(request, reply);
       } finally {
         await finish();
       }
@@ -69,6 +81,16 @@ export function registerGraphQLRoute(
   app.register(async (scope) => {
     // The body stays a stream: the file part flows to the nodes while GraphQL runs.
     scope.addContentTypeParser("multipart/form-data", (_request, _payload, done) => done(null));
+    scope.setErrorHandler((error: FastifyError, request, reply) => {
+      const status = error.statusCode ?? 500;
+      if (status === 415) {
+        const message = "Send GraphQL as application/json, or files as multipart/form-data.";
+        return graphqlError(reply, status, "BAD_REQUEST", message);
+      }
+      if (status < 500) return graphqlError(reply, status, "BAD_REQUEST", error.message);
+      request.log.error({ err: error }, "GraphQL request failed");
+      return graphqlError(reply, 500, "INTERNAL_SERVER_ERROR", INTERNAL_ERROR_MESSAGE);
+    });
     scope.route({
       method: ["GET", "POST"],
       url: "/graphql",
@@ -77,7 +99,7 @@ export function registerGraphQLRoute(
       handler: (request, reply) =>
         request.headers["content-type"]?.toLowerCase().startsWith("multipart/form-data")
           ? handleMultipart(request, reply)
-          : handler.call(app, request, reply),
+          : execute(request, reply),
     });
   });
 }

@@ -1,30 +1,20 @@
-import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
+import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import type { GraphQLSchema } from "graphql";
 import type { GraphQLContext } from "./context.ts";
-import { formatError, isInternal } from "./error-mapping.ts";
+import { causeToLog, formatError } from "./error-mapping.ts";
 import { complexityLimit, MAX_TOKENS, validationRules } from "./limits.ts";
 
-/** Logs what clients aren't told, and names the request in every error. */
-const requestErrors: ApolloServerPlugin<GraphQLContext> = {
+const logErrors: ApolloServerPlugin<GraphQLContext> = {
   async unexpectedErrorProcessingRequest({ requestContext, error }) {
     requestContext.contextValue.logError(error, "GraphQL request failed");
   },
   async requestDidStart() {
     return {
       async didEncounterErrors({ errors, contextValue }) {
-        for (const error of errors) {
-          if (isInternal(error)) contextValue.logError(error.originalError ?? error, "GraphQL request failed");
+        for (const cause of errors.map(causeToLog)) {
+          if (cause !== undefined) contextValue.logError(cause, "GraphQL request failed");
         }
-      },
-      async willSendResponse({ response, contextValue }) {
-        if (response.body.kind !== "single") return;
-        const { requestId } = contextValue;
-        response.body.singleResult.errors = response.body.singleResult.errors?.map((error) => ({
-          ...error,
-          extensions: { ...error.extensions, requestId },
-        }));
-        if (response.body.singleResult.errors === undefined) delete response.body.singleResult.errors;
       },
     };
   },
@@ -32,6 +22,7 @@ const requestErrors: ApolloServerPlugin<GraphQLContext> = {
 
 export interface ApolloOptions {
   introspection: boolean;
+  logger: ApolloServerOptions<GraphQLContext>["logger"];
 }
 
 export async function startApollo(
@@ -41,6 +32,7 @@ export async function startApollo(
   const apollo = new ApolloServer<GraphQLContext>({
     schema,
     introspection: options.introspection,
+    logger: options.logger,
     includeStacktraceInErrorResponses: false,
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
@@ -50,7 +42,7 @@ export async function startApollo(
     parseOptions: { maxTokens: MAX_TOKENS },
     validationRules,
     formatError,
-    plugins: [requestErrors, complexityLimit, ApolloServerPluginLandingPageDisabled()],
+    plugins: [logErrors, complexityLimit, ApolloServerPluginLandingPageDisabled()],
   });
   await apollo.start();
   return apollo;

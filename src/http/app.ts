@@ -6,7 +6,8 @@ import type { ChunkService } from "../uploads/chunk-service.ts";
 import { registerChunkRoute } from "./chunk-route.ts";
 import { registerDocs } from "./docs-routes.ts";
 import { type Downloads, registerDownloadRoute } from "./download-route.ts";
-import { handleError, handleNotFound } from "./error-mapping.ts";
+import { handleError, handleNotFound, handleParserError } from "./error-mapping.ts";
+import { closeGracefully } from "./graceful-close.ts";
 import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
 import { dropSilentClients } from "./idle-timeout.ts";
 import { registerPlayground } from "./playground-routes.ts";
@@ -52,8 +53,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     forceCloseConnections: "idle",
     return503OnClosing: false,
+    clientErrorHandler: handleParserError,
+    frameworkErrors: handleError,
   });
   dropSilentClients(app.server, options.idleTimeoutMs);
+  closeGracefully(app);
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
   });
@@ -64,6 +68,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     methods: ["GET", "HEAD", "POST", "PUT"],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 600,
+    strictPreflight: false,
   });
   await registerDocs(app);
   await registerPlayground(app);

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { parseDictionary } from "structured-headers";
 import type { AccountService } from "../accounts/account-service.ts";
-import { BadUserInputError, UnauthenticatedError } from "../errors.ts";
+import { BadUserInputError, InvalidTokenError, UnauthenticatedError } from "../errors.ts";
 import type { StoredFile } from "../files/file.ts";
 import { MAX_CHUNK_SIZE, totalChunks } from "../uploads/chunk-plan.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
@@ -36,8 +36,9 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
     try {
       const { id, index } = request.params as { id: string; index: string };
       const token = bearerToken(request.headers.authorization);
-      const user = token === undefined ? null : await accounts.authenticate(token);
-      if (user === null) throw new UnauthenticatedError();
+      if (token === undefined) throw new UnauthenticatedError();
+      const user = await accounts.authenticate(token);
+      if (user === null) throw new InvalidTokenError();
       if (!/^\d{1,9}$/.test(index)) throw new BadUserInputError("index", "index takes a chunk's number, from 0.");
       const length = request.headers["content-length"];
       if (length === undefined) {

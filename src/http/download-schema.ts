@@ -11,7 +11,7 @@ const empty = (description: string) => ({ description, type: "null" });
 const failure = (description: string) => ({
   description,
   type: "object",
-  properties: { code: { type: "string" }, message: { type: "string" } },
+  properties: { code: { type: "string" }, message: { type: "string" }, requestId: { type: "string" } },
 });
 
 /** A new one for each route, because Fastify marks those that it has seen. */
@@ -23,6 +23,7 @@ export function downloadSchema(method: "GET" | "HEAD"): FastifySchema {
       "Sign in with `Authorization: Bearer <token>`, or give the secret of a download link. " +
       "Every byte is verified before it is sent; when no good copy can be had midway, the connection is cut.",
     tags: ["files"],
+    security: [{ token: [] }, {}],
     params: { type: "object", properties: { id: { type: "string", description: "The file's id." } } },
     querystring: {
       type: "object",

@@ -1,5 +1,6 @@
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { type ErrorCode, StowageError } from "../errors.ts";
+import { type ErrorCode, InvalidTokenError, StowageError } from "../errors.ts";
 import { RequestBodyError } from "./request-body-error.ts";
 
 const statusOf: Record<ErrorCode, number> = {
@@ -22,13 +23,18 @@ const statusOf: Record<ErrorCode, number> = {
 };
 const RETRY_AFTER_SECONDS = 5;
 
+export const INTERNAL_ERROR_MESSAGE = "Something went wrong on the server. Its log has the cause under this requestId.";
+
 /** Answers `{ code, message, requestId }` and the code's facts; what it doesn't know is a plain 500. */
 export function handleError(error: FastifyError | StowageError | Error, request: FastifyRequest, reply: FastifyReply) {
   const requestId = request.id;
   if (error instanceof StowageError) {
     const status = error instanceof RequestBodyError ? error.status : statusOf[error.code];
     if (status >= 500) request.log.error({ err: error }, "request failed");
-    if (status === 401) void reply.header("www-authenticate", 'Bearer realm="stowage"');
+    if (status === 401) {
+      const why = error instanceof InvalidTokenError ? ', error="invalid_token"' : "";
+      void reply.header("www-authenticate", `Bearer realm="stowage"${why}`);
+    }
     if (status === 429 || status === 503) {
       void reply.header("retry-after", error.facts["retryAfterSeconds"] ?? RETRY_AFTER_SECONDS);
     }
@@ -39,11 +45,34 @@ export function handleError(error: FastifyError | StowageError | Error, request:
     return reply.code(status).send({ code: "BAD_USER_INPUT", message: error.message, requestId });
   }
   request.log.error({ err: error }, "request failed");
-  const message = "Something went wrong on the server. Its log has the cause under this requestId.";
-  return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR", message, requestId });
+  return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR", message: INTERNAL_ERROR_MESSAGE, requestId });
 }
 
+const METHODS = ["GET", "HEAD", "POST", "PUT"] as const;
+
+/** 404, or 405 with Allow (RFC 9110 section 15.5.6) where other methods are served. */
 export function handleNotFound(request: FastifyRequest, reply: FastifyReply) {
-  const message = `There is nothing at ${request.method} ${request.url.split("?")[0]}. See /docs and /graphql.`;
-  return reply.code(404).send({ code: "NOT_FOUND", message, requestId: request.id });
+  const path = request.url.split("?", 1)[0] ?? "";
+  const allowed = METHODS.filter((method) => request.server.findRoute({ method, url: path }) !== null);
+  const requestId = request.id;
+  if (allowed.length > 0) {
+    const message = `${request.method} is not served at ${path}, but ${allowed.join(", ")}.`;
+    return reply.code(405).header("allow", allowed.join(", ")).send({ code: "BAD_USER_INPUT", message, requestId });
+  }
+  const message = `There is nothing at ${request.method} ${path}. See /docs and /graphql.`;
+  return reply.code(404).send({ code: "NOT_FOUND", message, requestId });
+}
+
+/** What Node's parser refuses never becomes a request: it is answered on the bare socket. */
+export function handleParserError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, message] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? ["431 Request Header Fields Too Large", "The request's headers are too large."]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? ["408 Request Timeout", "The request's headers took too long to arrive."]
+        : ["400 Bad Request", "This is no HTTP/1.1 request."];
+  const body = JSON.stringify({ code: "BAD_USER_INPUT", message });
+  const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`);
 }

@@ -3,7 +3,7 @@ import { getDistDirectory, isSandboxFrame, renderAltair, renderInitSnippet, SAND
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
 const ASSETS = "/altair/";
-const FIRST_QUERY = `# Stowage's playground. Register (or log in), then put the token under Headers:
+const FIRST_QUERY = `# Stowage's playground. Register (or log in), then put the token under Headers (the first icon at the left):
 #   Authorization: Bearer <token>
 # Files: choose "Add files" under Variables, and name the variable of uploadChunk's Upload! argument.
 
@@ -33,12 +33,13 @@ query Me {
 `;
 // Altair compiles templates and styles at run time; everything still comes from this origin alone.
 const CSP =
-  "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob: ws: wss:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'self'";
+  "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'self'";
 
 const options = {
   baseURL: ASSETS,
   endpointURL: "/graphql",
   initialQuery: FIRST_QUERY,
+  disableAccount: true,
   initialHeaders: { "Apollo-Require-Preflight": "true" },
   serveInitialOptionsInSeperateRequest: `${ASSETS}initial_options.js`,
 };
@@ -54,7 +55,7 @@ export async function registerPlayground(app: FastifyInstance): Promise<void> {
   const initialOptions = renderInitSnippet(options);
 
   app.addHook("onRequest", async (request, reply) => {
-    if (request.url.split("?")[0] !== "/graphql" || !asksForPlayground(request)) return;
+    if (request.routeOptions.url !== "/graphql" || !asksForPlayground(request)) return;
     return reply.type("text/html; charset=utf-8").header("content-security-policy", CSP).send(page);
   });
   app.get(options.serveInitialOptionsInSeperateRequest, { schema: { hide: true } }, async (_request, reply) =>

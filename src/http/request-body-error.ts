@@ -5,7 +5,11 @@ export class RequestBodyError extends StowageError {
   /** 499 is nginx's: the client left. */
   readonly status: 400 | 411 | 413 | 499;
 
-  constructor(status: 400 | 411 | 413 | 499, message: string, options: ErrorOptions & { code?: "FILE_TOO_LARGE" } = {}) {
+  constructor(
+    status: 400 | 411 | 413 | 499,
+    message: string,
+    options: ErrorOptions & { code?: "FILE_TOO_LARGE" } = {},
+  ) {
     super(options.code ?? "BAD_USER_INPUT", message, {}, options);
     this.status = status;
   }

@@ -43,7 +43,9 @@ function defaultChunkSize(size: number, limits: UploadLimits): number {
 export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
   const { filename, size, contentType, resumeKey } = request;
   checkFilename(filename);
-  if (!Number.isSafeInteger(size) || size < 0) throw new BadUserInputError("size", "size takes bytes, 0 or more.");
+  if (!Number.isSafeInteger(size) || size < 0) {
+    throw new BadUserInputError("size", `size takes a number of bytes from 0 to ${limits.maxFileSize}.`);
+  }
   if (size > limits.maxFileSize) {
     throw new StowageError("FILE_TOO_LARGE", `A file has at most ${limits.maxFileSize} bytes here.`, {
       field: "size",
@@ -56,8 +58,14 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
       "contentType takes a media type such as video/mp4, at most 255 characters.",
     );
   }
-  if (resumeKey != null && (resumeKey === "" || resumeKey.length > MAX_RESUME_KEY_LENGTH)) {
-    throw new BadUserInputError("resumeKey", `resumeKey takes 1 to ${MAX_RESUME_KEY_LENGTH} characters.`);
+  if (
+    resumeKey != null &&
+    (resumeKey === "" || resumeKey.length > MAX_RESUME_KEY_LENGTH || !resumeKey.isWellFormed())
+  ) {
+    throw new BadUserInputError(
+      "resumeKey",
+      `resumeKey takes 1 to ${MAX_RESUME_KEY_LENGTH} characters of well-formed Unicode.`,
+    );
   }
   const chunkSize = request.chunkSize ?? defaultChunkSize(size, limits);
   if (chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {

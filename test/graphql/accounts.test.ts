@@ -45,7 +45,8 @@ describe.each(dialects)("accounts on %s", (dialect) => {
   test("me: is null without a valid token", async () => {
     const { token } = await register(inputFor(newName()));
     const other = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
-    for (const wrong of [undefined, "", "x", other, token.toLowerCase(), `${token}A`]) expect(await me(wrong)).toBeNull();
+    for (const wrong of [undefined, "", "x", other, token.toLowerCase(), `${token}A`])
+      expect(await me(wrong)).toBeNull();
     for (const authorization of [token, `Basic ${token}`, `Bearer ${token}, Bearer ${token}`]) {
       const response = await fetch(`${service.url}/graphql`, {
         method: "POST",
@@ -84,7 +85,10 @@ describe.each(dialects)("accounts on %s", (dialect) => {
 
   test("register: of ten who want one name at once, one gets it", async () => {
     const username = newName();
-    const inputs = Array.from({ length: 10 }, (_, i) => ({ ...inputFor(username), email: `${username}${i}@example.org` }));
+    const inputs = Array.from({ length: 10 }, (_, i) => ({
+      ...inputFor(username),
+      email: `${username}${i}@example.org`,
+    }));
     const answers = await Promise.all(inputs.map((input) => nobody.send(REGISTER, { input })));
     const failures = answers.flatMap((answer) => answer.errors ?? []);
     expect(failures).toHaveLength(9);
@@ -150,7 +154,10 @@ describe.each(dialects)("accounts on %s", (dialect) => {
   test("login: overlong input is refused", async () => {
     const failure = (input: object) => nobody.failure(LOGIN, { input });
     const name = "a".repeat(255);
-    expect(await failure({ login: name, password: PASSWORD })).toMatchObject({ code: "BAD_USER_INPUT", field: "login" });
+    expect(await failure({ login: name, password: PASSWORD })).toMatchObject({
+      code: "BAD_USER_INPUT",
+      field: "login",
+    });
     const password = "p".repeat(100_000);
     expect(await failure({ login: "ada", password })).toMatchObject({ code: "BAD_USER_INPUT", field: "password" });
   });
@@ -182,7 +189,8 @@ describe.each(dialects)("accounts on %s", (dialect) => {
       `mutation { createDownloadLink(fileId: "${id}") { id } }`,
       `mutation { revokeDownloadLink(id: "${id}") }`,
     ];
-    for (const operation of operations) expect((await nobody.failure(operation)).code, operation).toBe("UNAUTHENTICATED");
+    for (const operation of operations)
+      expect((await nobody.failure(operation)).code, operation).toBe("UNAUTHENTICATED");
     const chunk = await nobody.sendChunk(id, 0, Buffer.from("bytes"));
     expect(chunk.errors?.[0]?.extensions.code).toBe("UNAUTHENTICATED");
     expect((await nobody.download(id)).status).toBe(401);

@@ -118,6 +118,14 @@ export class Client {
     return this.send(query, { id: uploadId, digest });
   }
 
+  abort(uploadId: string): Promise<GraphQLAnswer> {
+    return this.send("mutation ($id: ID!) { abortUpload(uploadId: $id) }", { id: uploadId });
+  }
+
+  deleteFile(id: string): Promise<GraphQLAnswer> {
+    return this.send("mutation ($id: ID!) { deleteFile(id: $id) }", { id });
+  }
+
   /** Uploads these bytes as a file, chunk by chunk. */
   async upload(filename: string, bytes: Uint8Array, options: Partial<BeginInput> = {}) {
     const session = await this.begin({ filename, size: bytes.length, ...options });

@@ -18,15 +18,22 @@ export class Workspace {
     this.settings = settings;
   }
 
-  /** It goes, with the servers on it, when the test is finished. */
-  static async create(dialect: Dialect, settings: Record<string, string> = {}): Promise<Workspace> {
+  /**
+   * It goes, with the servers on it, when the test is finished.
+   * @param onFinished of the test's own context, where tests run side by side
+   */
+  static async create(
+    dialect: Dialect,
+    settings: Record<string, string> = {},
+    onFinished: (cleanUp: () => Promise<void>) => void = onTestFinished,
+  ): Promise<Workspace> {
     const folder = await mkdtemp(join(tmpdir(), "stowage-acceptance-"));
     const workspace = new Workspace(folder, {
       DATABASE_URL: newDatabaseUrl(dialect, folder),
       STORAGE_NODES: NODES.map((name) => `${name}=file:${join(folder, name)}`).join(","),
       ...settings,
     });
-    onTestFinished(() => workspace.#remove());
+    onFinished(() => workspace.#remove());
     return workspace;
   }
 

@@ -44,6 +44,11 @@ export interface MultipartRequest {
 /** Room for what isn't a field's or the file's content: headers, delimiters, stray fields. Bytes. */
 const SLACK = 256 * 1024;
 
+/** Bytes that a whole request may have. */
+export function maxRequestSize({ maxFieldSize, maxFileSize }: MultipartRequestLimits): number {
+  return maxFileSize + 2 * maxFieldSize + SLACK;
+}
+
 /**
  * Reads a GraphQL multipart request up to its map, and resolves before the file arrives: that streams to whoever reads
  * the upload, with no copy on disk. Takes one file a request, which may be mapped to several variables.
@@ -55,7 +60,7 @@ export async function processMultipartRequest(
   request: IncomingMessage,
   limits: MultipartRequestLimits,
 ): Promise<MultipartRequest> {
-  const bytes = new RequestBytes(request, limits.maxFileSize + 2 * limits.maxFieldSize + SLACK);
+  const bytes = new RequestBytes(request, maxRequestSize(limits));
   const finish = () => bytes.drop(limits.maxFileSize + SLACK);
   try {
     const reader = new MultipartReader(bytes, boundaryOf(request.headers["content-type"]));
@@ -122,7 +127,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function parseOperations(text: string): Record<string, unknown> | unknown[] {
   const operations = parseJson(text, "operations");
   if (!isObject(operations)) {
-    throw new RequestBodyError(400, `Invalid type for the ‘operations’ multipart field (${SPEC}).`);
+    throw new RequestBodyError(
+      400,
+      `Invalid type for the ‘operations’ multipart field: it takes an object, or an array of them (${SPEC}).`,
+    );
   }
   return operations;
 }
@@ -136,7 +144,10 @@ interface MappedFile {
 function parseMap(text: string): MappedFile[] {
   const map = parseJson(text, "map");
   if (!isObject(map) || Array.isArray(map)) {
-    throw new RequestBodyError(400, `Invalid type for the ‘map’ multipart field (${SPEC}).`);
+    throw new RequestBodyError(
+      400,
+      `Invalid type for the ‘map’ multipart field: it takes an object such as {"0":["variables.chunk"]} (${SPEC}).`,
+    );
   }
   const entries = Object.entries(map);
   if (entries.length > 1) {

@@ -1,0 +1,96 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { LoadRequest } from "../load/generator.ts";
+import { CHUNK, deal, freePort, type Server, start } from "./server.ts";
+
+const UPLOAD_CHUNK = "mutation($id:ID!,$i:Int!,$c:Upload!){uploadChunk(uploadId:$id,index:$i,chunk:$c){receivedBytes}}";
+const BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW7";
+
+export interface StowageOptions {
+  name: string;
+  /** How chunks are sent. */
+  route: "graphql" | "raw";
+  settings?: Record<string, string>;
+}
+
+export async function startStowage(folder: string, { name, route, settings = {} }: StowageOptions): Promise<Server> {
+  await mkdir(folder, { recursive: true });
+  const port = await freePort();
+  const env = {
+    PORT: String(port),
+    DATABASE_URL: `sqlite:${join(folder, "metadata.sqlite")}`,
+    STORAGE_NODES: `node1=file:${join(folder, "node1")},node2=file:${join(folder, "node2")}`,
+    LOG_LEVEL: "error",
+    DURABILITY: "os",
+    ...settings,
+  };
+  const server = await start(process.execPath, ["dist/src/main.js"], port, env);
+  const opened: string[] = [];
+  let token = "";
+  // biome-ignore lint/suspicious/noExplicitAny: whatever was asked for
+  async function graphql(query: string): Promise<any> {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+    const body = JSON.stringify({ query });
+    const answer = await fetch(`http://127.0.0.1:${port}/graphql`, { method: "POST", headers, body });
+    const { data, errors } = (await answer.json()) as { data: unknown; errors?: unknown };
+    if (errors) throw new Error(JSON.stringify(errors));
+    return data;
+  }
+  const input = '{username: "bench", email: "bench@example.org", password: "correct horse"}';
+  token = (await graphql(`mutation { register(input: ${input}) { token } }`)).register.token;
+
+  async function begin(size: number): Promise<string> {
+    const { beginUpload } = await graphql(
+      `mutation { beginUpload(input: {filename: "bench", size: ${size}, chunkSize: ${CHUNK}}) { id } }`,
+    );
+    opened.push(beginUpload.id);
+    return beginUpload.id;
+  }
+
+  function chunkRequest(id: string, index: number): LoadRequest {
+    const common = `Host: bench\r\nAuthorization: Bearer ${token}\r\n`;
+    if (route === "raw") {
+      return { head: `PUT /uploads/${id}/chunks/${index} HTTP/1.1\r\n${common}`, payload: CHUNK, expect: [200] };
+    }
+    const operations = JSON.stringify({ query: UPLOAD_CHUNK, variables: { id, i: index, c: null } });
+    const field = (fieldName: string, value: string) =>
+      `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${fieldName}"\r\n\r\n${value}\r\n`;
+    return {
+      head: `POST /graphql HTTP/1.1\r\n${common}Apollo-Require-Preflight: true\r\nContent-Type: multipart/form-data; boundary=${BOUNDARY}\r\n`,
+      before: `${field("operations", operations)}${field("map", '{"0":["variables.c"]}')}--${BOUNDARY}\r\nContent-Disposition: form-data; name="0"; filename="chunk"\r\nContent-Type: application/octet-stream\r\n\r\n`,
+      payload: CHUNK,
+      after: `\r\n--${BOUNDARY}--\r\n`,
+      expect: [200],
+    };
+  }
+
+  return {
+    name,
+    port,
+    pid: server.pid,
+    stop: server.stop,
+    async uploads(connections, chunks) {
+      const id = await begin(chunks * CHUNK);
+      return deal(
+        Array.from({ length: chunks }, (_, index) => chunkRequest(id, index)),
+        connections,
+      );
+    },
+    async clean() {
+      for (const id of opened.splice(0)) await graphql(`mutation { abortUpload(uploadId: "${id}") }`);
+    },
+    async fileOf(size) {
+      const chunks = Math.ceil(size / CHUNK);
+      const id = await begin(chunks * CHUNK);
+      opened.pop();
+      const body = Buffer.alloc(CHUNK, "stowage ");
+      for (let index = 0; index < chunks; index++) {
+        const url = `http://127.0.0.1:${port}/uploads/${id}/chunks/${index}`;
+        const answer = await fetch(url, { method: "PUT", headers: { authorization: `Bearer ${token}` }, body });
+        if (!answer.ok) throw new Error(await answer.text());
+      }
+      await graphql(`mutation { completeUpload(uploadId: "${id}") { id } }`);
+      return { head: `GET /files/download/${id} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}\r\n` };
+    },
+  };
+}

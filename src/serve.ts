@@ -1,0 +1,17 @@
+import type { Logger } from "pino";
+import { compose, describe } from "./compose.ts";
+import type { Config } from "./config.ts";
+import { closeOnSignals } from "./shutdown.ts";
+
+/** Runs the service in this process until a signal ends it. @returns what to tell the person who started it */
+export async function serve(config: Config, log: Logger): Promise<string> {
+  const service = await compose(config, log);
+  try {
+    const address = await service.app.listen({ host: config.host, port: config.port });
+    closeOnSignals(() => service.close(), log);
+    return describe(config, address);
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
+}

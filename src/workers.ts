@@ -1,0 +1,69 @@
+import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import type { Logger } from "pino";
+import { closeOnSignals } from "./shutdown.ts";
+
+/** A worker that ended sooner than this after its start is replaced only after as long, lest a fault spin. */
+const RESPAWN_DELAY_MS = 1_000;
+
+/** What a worker tells its primary when it listens. */
+interface Ready {
+  banner: string;
+}
+
+/** The message is all that there is to say. */
+export class WorkerError extends Error {}
+
+export function reportReady(banner: string): void {
+  process.send?.({ banner } satisfies Ready);
+}
+
+/**
+ * Runs as many processes that share the port. One that dies is replaced; its connections break and nothing else. At a
+ * signal each finishes what it has in flight.
+ * @returns what the first of them reported, when it listens
+ * @throws WorkerError when it ends instead
+ */
+export async function runWorkers(count: number, log: Logger): Promise<string> {
+  let closing = false;
+  const first = await ready(cluster.fork());
+
+  cluster.on("exit", (worker: Worker, code: number, signal: string | null) => {
+    if (closing) return;
+    log.error({ worker: worker.process.pid, code, signal }, "a worker died; another takes its place");
+    setTimeout(() => {
+      if (!closing) cluster.fork();
+    }, RESPAWN_DELAY_MS);
+  });
+  for (let started = 1; started < count; started++) cluster.fork();
+
+  closeOnSignals(async () => {
+    closing = true;
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    await Promise.all(
+      workers.map(async (worker) => {
+        if (worker.isDead()) return;
+        const exited = once(worker, "exit");
+        worker.process.kill("SIGTERM");
+        await exited;
+      }),
+    );
+  }, log);
+  return first.banner;
+}
+
+async function ready(worker: Worker): Promise<Ready> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  const ended = once(worker, "exit", { signal }).then(() => {
+    throw new WorkerError("Stowage can't start: its first worker ended, and said why above.");
+  });
+  // Once the other has come first, this one is only told to stop waiting.
+  ended.catch(() => {});
+  try {
+    const [report] = await Promise.race([once(worker, "message", { signal }), ended]);
+    return report as Ready;
+  } finally {
+    settled.abort();
+  }
+}

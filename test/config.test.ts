@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import { ConfigError, readConfig } from "../src/config.ts";
+
+const MIB = 1024 ** 2;
+const DAY_MS = 86_400_000;
+
+function message(environment: Record<string, string>): string {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message;
+  }
+  throw new Error(`${JSON.stringify(environment)} was taken`);
+}
+
+describe("readConfig", () => {
+  test("needs nothing to be set", () => {
+    expect(readConfig({})).toMatchObject({
+      databaseUrl: "sqlite:storage/metadata.sqlite",
+      storageNodes: [
+        { name: "node1", directory: "storage/node1" },
+        { name: "node2", directory: "storage/node2" },
+      ],
+      replicas: 1,
+      host: "127.0.0.1",
+      port: 4000,
+      chunkSize: 8 * MIB,
+      maxFileSize: 5 * 1024 ** 4,
+      uploadExpiryMs: 7 * DAY_MS,
+      tokenExpiryMs: 30 * DAY_MS,
+      idleTimeoutMs: 60_000,
+      registrationOpen: true,
+      introspection: true,
+      logLevel: "info",
+      corsOrigins: [],
+      trustProxy: false,
+    });
+  });
+
+  test("takes an empty variable for one that is not set, and passes others over", () => {
+    const empty = { DATABASE_URL: "", STORAGE_NODES: "", REPLICAS: "", PORT: "", CHUNK_SIZE: "", REGISTRATION: "" };
+    expect(readConfig({ ...empty, PATH: "/bin", UNKNOWN: "x" })).toEqual(readConfig({}));
+    expect(readConfig({ PORT: undefined })).toEqual(readConfig({}));
+  });
+
+  test.each([
+    ["65536", 65_536],
+    ["64KiB", 65_536],
+    ["64 kb", 65_536],
+    ["64k", 65_536],
+    ["65536B", 65_536],
+    ["8MiB", 8 * MIB],
+    [" 1.5 MiB ", 1.5 * MIB],
+    ["0.0625GiB", 64 * MIB],
+  ])("CHUNK_SIZE=%s is %d bytes", (text, bytes) => {
+    expect(readConfig({ CHUNK_SIZE: text }).chunkSize).toBe(bytes);
+  });
+
+  test.each([
+    ["1s", 1000],
+    ["1500ms", 1500],
+    ["1.5h", 5_400_000],
+    ["2 d", 2 * DAY_MS],
+    ["1w", 7 * DAY_MS],
+    ["3650d", 3650 * DAY_MS],
+  ])("UPLOAD_EXPIRY=%s is %d ms", (text, expiryMs) => {
+    expect(readConfig({ UPLOAD_EXPIRY: text }).uploadExpiryMs).toBe(expiryMs);
+  });
+
+  test("takes other nodes, origins and databases", () => {
+    const config = readConfig({
+      STORAGE_NODES: "a=file:/mnt/a, b-2=file:relative/b,c=file:/with=and:signs",
+      REPLICAS: "3",
+      CORS_ORIGINS: "https://app.example, http://localhost:5173",
+      DATABASE_URL: "mysql://stowage:p%40ss@db.example:3307/files",
+      PORT: "0",
+      REGISTRATION: "closed",
+      INTROSPECTION: "off",
+      TRUST_PROXY: "on",
+    });
+    expect(config).toMatchObject({
+      storageNodes: [
+        { name: "a", directory: "/mnt/a" },
+        { name: "b-2", directory: "relative/b" },
+        { name: "c", directory: "/with=and:signs" },
+      ],
+      replicas: 3,
+      corsOrigins: ["https://app.example", "http://localhost:5173"],
+      databaseUrl: "mysql://stowage:p%40ss@db.example:3307/files",
+      port: 0,
+      registrationOpen: false,
+      introspection: false,
+      trustProxy: true,
+    });
+  });
+
+  test.each([
+    ["DATABASE_URL", "postgres://db/files", "sqlite:"],
+    ["DATABASE_URL", "sqlite:", "sqlite:"],
+    ["DATABASE_URL", "mysql://db.example", "mysql://"],
+    ["STORAGE_NODES", "node1", "node1=file:storage/node1"],
+    ["STORAGE_NODES", "Node1=file:a", "node1=file:storage/node1"],
+    ["STORAGE_NODES", "a=file:", "node1=file:storage/node1"],
+    ["STORAGE_NODES", "a=file:x,a=file:y", "each name and folder once"],
+    ["STORAGE_NODES", "a=file:x,b=file:x", "each name and folder once"],
+    ["STORAGE_NODES", "a=file:x,", "node1=file:storage/node1"],
+    ["REPLICAS", "0", "a whole number from 1 to 16"],
+    ["REPLICAS", "1.5", "a whole number from 1 to 16"],
+    ["REPLICAS", "3", "at most the number of STORAGE_NODES, 2"],
+    ["PORT", "65536", "a whole number from 0 to 65535"],
+    ["PORT", "http", "a whole number from 0 to 65535"],
+    ["PORT", "-1", "a whole number from 0 to 65535"],
+    ["CHUNK_SIZE", "65535", "from 65536 to 67108864"],
+    ["CHUNK_SIZE", "65MiB", "from 65536 to 67108864"],
+    ["CHUNK_SIZE", "8 megabytes", "bytes, such as"],
+    ["MAX_FILE_SIZE", "0", "from 1 to"],
+    ["MAX_FILE_SIZE", "-5", "from 1 to"],
+    ["MAX_FILE_SIZE", "65TiB", "from 1 to"],
+    ["UPLOAD_EXPIRY", "999ms", "a duration from 1s to 3650d"],
+    ["UPLOAD_EXPIRY", "7", "a duration from 1s to 3650d"],
+    ["UPLOAD_EXPIRY", "forever", "a duration from 1s to 3650d"],
+    ["TOKEN_EXPIRY", "3651d", "a duration from 1s to 3650d"],
+    ["IDLE_TIMEOUT", "30d", "a duration from 1s to 25d"],
+    ["REGISTRATION", "shut", "open or closed"],
+    ["INTROSPECTION", "yes", "on or off"],
+    ["TRUST_PROXY", "true", "off or on"],
+    ["LOG_LEVEL", "loud", "info"],
+    ["CORS_ORIGINS", "*", "none, or origins"],
+    ["CORS_ORIGINS", "https://app.example/", "none, or origins"],
+    ["CORS_ORIGINS", "app.example", "none, or origins"],
+  ])("%s=%s stops the start with one line that says what it takes", (name, value, takes) => {
+    const text = message({ [name]: value });
+    expect(text).toContain(`${name}=${value} can't be used`);
+    expect(text).toContain(takes);
+    expect(text).not.toContain("\n");
+  });
+
+  test("never shows a password", () => {
+    const text = message({ DATABASE_URL: "mysql://stowage:s3cret@db.example" });
+    expect(text).toContain("DATABASE_URL=mysql://stowage:***@db.example");
+    expect(text).not.toContain("s3cret");
+    expect(message({ DATABASE_URL: "postgres://stowage:s3c:ret@db.example/files" })).not.toContain("s3c");
+  });
+});
