@@ -18,6 +18,7 @@ const ada = {
   passwordHash: "none",
   role: "USER" as const,
   createdAt: new Date("2026-03-29T02:30:00.123Z"),
+  fileCount: 0,
 };
 
 describe.each(dialects)("the database on %s", (dialect) => {

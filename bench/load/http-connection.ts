@@ -26,7 +26,7 @@ export class HttpConnection {
 
   static async open(port: number): Promise<HttpConnection> {
     const buffer = Buffer.allocUnsafeSlow(READ_BUFFER);
-    let connection: HttpConnection | undefined;
+    let take = (_data: Buffer): void => {};
     const socket = connect({
       host: "127.0.0.1",
       port,
@@ -34,12 +34,13 @@ export class HttpConnection {
       onread: {
         buffer,
         callback: (length) => {
-          connection?.#take(buffer.subarray(0, length));
+          take(buffer.subarray(0, length));
           return true;
         },
       },
     });
-    connection = new HttpConnection(socket);
+    const connection = new HttpConnection(socket);
+    take = (data) => connection.#take(data);
     await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
     return connection;
   }

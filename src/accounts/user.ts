@@ -15,6 +15,8 @@ export const User = defineEntity({
     emailKey: p.string().length(254).unique(),
     passwordHash: p.string().length(255),
     role: p.string().$type<Role>().length(16),
+    /** Complete files: kept in the transactions that change it, so that a listing's total costs no count. */
+    fileCount: p.integer().default(0),
     createdAt: p.datetime(3),
   },
 });

@@ -1,5 +1,5 @@
 import { LockMode, raw } from "@mikro-orm/core";
-import type { User } from "../accounts/user.ts";
+import { User } from "../accounts/user.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
 import type { Chunk } from "./chunk.ts";
@@ -61,7 +61,8 @@ export class FileService {
     // the search would be taken for a placeholder.
     const matches = () => (search ? { [raw("instr(filename_key, ?) > 0", [filenameKey(search)])]: [] } : {});
     const where = () => ({ owner: user.id, status: "COMPLETE" as const, ...matches() });
-    return findPage(this.#database, StoredFile, where, order, page);
+    const found = await findPage(this.#database, StoredFile, where, order, page);
+    return search ? found : { ...found, totalCount: () => this.#count(user) };
   }
 
   async rename(user: User, id: string, filename: string): Promise<StoredFile> {
@@ -82,6 +83,7 @@ export class FileService {
       if (file.status === "DELETED") return;
       if (file.status !== "COMPLETE") throw new NotFoundError("file");
       file.status = "DELETED";
+      await em.nativeUpdate(User, { id: user.id }, { fileCount: raw("file_count - 1") });
     });
     this.#freed();
   }
@@ -98,6 +100,11 @@ export class FileService {
     if (first === 0) return [];
     const entries = await this.#database.read((em) => readManifest(em, file.id, from * file.chunkSize, first));
     return entries.map((entry) => ({ ...entry, index: Math.floor(entry.offset / file.chunkSize) }));
+  }
+
+  async #count(user: User): Promise<number> {
+    const { fileCount } = await this.#database.read((em) => em.findOneOrFail(User, user.id, { fields: ["fileCount"] }));
+    return fileCount;
   }
 
   /** The file, locked until the transaction ends. @throws NotFoundError */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { LockMode, UniqueConstraintViolationException } from "@mikro-orm/core";
+import { LockMode, raw, UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
-import type { User } from "../accounts/user.ts";
+import { User } from "../accounts/user.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { parseDigest } from "../files/digest.ts";
@@ -146,6 +146,7 @@ export class UploadService {
       file.digest = Buffer.from(actual);
       file.completedAt = new Date();
       file.resumeKey = null;
+      await em.nativeUpdate(User, { id: user.id }, { fileCount: raw("file_count + 1") });
       return file;
     });
   }

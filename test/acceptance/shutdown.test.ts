@@ -11,7 +11,7 @@ import { PatternedFile } from "../support/patterned-file.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const MIB = 1024 * 1024;
-/** More than the second that separates a signal from its echo by npm. */
+/** More than the half second within which npm's echo of a signal counts as the same. */
 const AFTER_THE_ECHO_MS = 700;
 
 async function untilRefused(url: string): Promise<void> {

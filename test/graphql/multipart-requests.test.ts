@@ -49,7 +49,7 @@ describe.each(dialects)("multipart requests on %s", (dialect) => {
     return Buffer.concat(parts.map((part) => Buffer.from(part as Uint8Array)));
   }
   const part = (name: string, more = "") => `--b\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n`;
-  const fieldsOf = () => `${part("operations")}${operations()}\r\n${part("map")}${MAP}\r\n`;
+  const head = () => `${part("operations")}${operations()}\r\n${part("map")}${MAP}\r\n`;
 
   async function sendRaw(body: Buffer, contentType = "multipart/form-data; boundary=b"): Promise<GraphQLAnswer> {
     const all = { ...headers(), "content-type": contentType };
@@ -70,169 +70,42 @@ describe.each(dialects)("multipart requests on %s", (dialect) => {
     const answer = await send(["stray", "x"], ["operations", operations()], ["stray", "x"], ["map", MAP], ["0", file]);
     expect(dataOf(answer)).toEqual({ uploadChunk: { receivedChunks: 1 } });
     for (const naming of ['; filename=""\r\nContent-Type: application/octet-stream', '; filename="../../a\\b%0d%00"']) {
-      const body = written(fieldsOf(), part("0", naming), bytes, "\r\n--b--\r\n");
+      const body = written(head(), part("0", naming), bytes, "\r\n--b--\r\n");
       expect(dataOf(await sendRaw(body))).toEqual({ uploadChunk: { receivedChunks: 1 } });
     }
   });
 
-  test.each<[string, () => Field[], number]>([
-    [
-      "no operations",
-      () => [
-        ["map", MAP],
-        ["0", file],
-      ],
-      400,
-    ],
-    ["no map", () => [["operations", operations()]], 400],
-    [
-      "the map before the operations",
-      () => [
-        ["map", MAP],
-        ["operations", operations()],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "the file before the map",
-      () => [
-        ["operations", operations()],
-        ["0", file],
-        ["map", MAP],
-      ],
-      400,
-    ],
-    [
-      "operations that are no JSON",
-      () => [
-        ["operations", "{"],
-        ["map", MAP],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "operations that are no object",
-      () => [
-        ["operations", "null"],
-        ["map", MAP],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "a map that is no JSON",
-      () => [
-        ["operations", operations()],
-        ["map", "{"],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "a map that is no object",
-      () => [
-        ["operations", operations()],
-        ["map", "[]"],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "a map to no list",
-      () => [
-        ["operations", operations()],
-        ["map", '{"0":"variables.chunk"}'],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "a map to nothing",
-      () => [
-        ["operations", operations()],
-        ["map", '{"0":["variables.x"]}'],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "a map to a prototype",
-      () => [
-        ["operations", operations()],
-        ["map", '{"0":["__proto__.x"]}'],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "a map to what is no null",
-      () => [
-        ["operations", operations()],
-        ["map", '{"0":["variables.id"]}'],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "an empty map",
-      () => [
-        ["operations", operations()],
-        ["map", "{}"],
-        ["0", file],
-      ],
-      400,
-    ],
-    [
-      "no file",
-      () => [
-        ["operations", operations()],
-        ["map", MAP],
-      ],
-      200,
-    ],
-    [
-      "a file of another name",
-      () => [
-        ["operations", operations()],
-        ["map", MAP],
-        ["1", file],
-      ],
-      200,
-    ],
-    [
-      "two files",
-      () => [
-        ["operations", operations()],
-        ["map", MAP],
-        ["0", file],
-        ["1", file],
-      ],
-      200,
-    ],
-    [
-      "two files in the map",
-      () => [
-        ["operations", operations()],
-        ["map", '{"0":[],"1":[]}'],
-        ["0", file],
-        ["1", file],
-      ],
-      413,
-    ],
-    [
-      "operations over 1 MiB",
-      () => [
-        ["operations", operations() + " ".repeat(MIB)],
-        ["map", MAP],
-        ["0", file],
-      ],
-      413,
-    ],
+  /** Of `name` or `name=value` each, in order; where no value is given, the right one. */
+  function fieldsOf(text: string): Field[] {
+    const right: Record<string, string> = { operations: operations(), map: MAP };
+    return text.split(" ").map((field) => {
+      const [name = "", value] = field.split("=", 2);
+      return [name, value?.replace("LONG", operations() + " ".repeat(MIB)) ?? right[name] ?? file];
+    });
+  }
+
+  test.each([
+    ["no operations", "map 0", 400],
+    ["no map", "operations", 400],
+    ["the map before the operations", "map operations 0", 400],
+    ["the file before the map", "operations 0 map", 400],
+    ["operations that are no JSON", "operations={ map 0", 400],
+    ["operations that are no object", "operations=null map 0", 400],
+    ["operations over 1 MiB", "operations=LONG map 0", 413],
+    ["a map that is no JSON", "operations map={ 0", 400],
+    ["a map that is no object", "operations map=[] 0", 400],
+    ["a map to no list", 'operations map={"0":"variables.chunk"} 0', 400],
+    ["a map to nothing", 'operations map={"0":["variables.x"]} 0', 400],
+    ["a map to a prototype", 'operations map={"0":["__proto__.x"]} 0', 400],
+    ["a map to what is no null", 'operations map={"0":["variables.id"]} 0', 400],
+    ["an empty map", "operations map={} 0", 400],
+    ["two files in the map", 'operations map={"0":[],"1":[]} 0 1', 413],
+    ["no file", "operations map", 200],
+    ["a file of another name", "operations map 1", 200],
+    ["two files", "operations map 0 1", 200],
   ])("%s: BAD_USER_INPUT, and nothing stored", async (_, fields, status) => {
     const stored = await filesOnNodes(service.folder);
-    const answer = await send(...fields());
+    const answer = await send(...fieldsOf(fields));
     expect(answer.status).toBe(status);
     expect(failureOf(answer)).toMatchObject({ code: "BAD_USER_INPUT", requestId: expect.any(String) });
     await unharmed();
@@ -268,8 +141,8 @@ describe.each(dialects)("multipart requests on %s", (dialect) => {
 
   test("a body that is malformed or ends early is BAD_USER_INPUT, and nothing stored", async () => {
     const stored = await filesOnNodes(service.folder);
-    const whole = written(fieldsOf(), part("0", '; filename="x"'), bytes, "\r\n--b--\r\n");
-    for (const end of [10, fieldsOf().length - 5, fieldsOf().length + 20, whole.length - 100, whole.length - 8]) {
+    const whole = written(head(), part("0", '; filename="x"'), bytes, "\r\n--b--\r\n");
+    for (const end of [10, head().length - 5, head().length + 20, whole.length - 100, whole.length - 8]) {
       expect(failureOf(await sendRaw(whole.subarray(0, end))), `${end}`).toMatchObject({ code: "BAD_USER_INPUT" });
     }
     for (const type of [
@@ -286,16 +159,16 @@ describe.each(dialects)("multipart requests on %s", (dialect) => {
 
   test("a client that leaves in the middle leaves nothing", async () => {
     const stored = await filesOnNodes(service.folder);
-    const body = written(fieldsOf(), part("0", '; filename="x"'), bytes.subarray(0, CHUNK / 2));
+    const body = written(head(), part("0", '; filename="x"'), bytes.subarray(0, CHUNK / 2));
     const lines = Object.entries({ ...headers(), "content-type": "multipart/form-data; boundary=b" });
-    const head = [
+    const lead = [
       "POST /graphql HTTP/1.1",
       "host: x",
       "content-length: 70000",
       ...lines.map((line) => line.join(": ")),
     ];
     const socket = connect(Number(new URL(service.url).port), "127.0.0.1");
-    socket.write(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]));
+    socket.write(Buffer.concat([Buffer.from(`${lead.join("\r\n")}\r\n\r\n`), body]));
     await expect.poll(() => filesOnNodes(service.folder)).toHaveLength(stored.length + 1);
     socket.destroy();
     await expect.poll(() => filesOnNodes(service.folder)).toEqual(stored);

@@ -23,6 +23,7 @@ describe.each(dialects)("uploads by several clients at once on %s", (dialect) =>
   afterEach(async () => {
     for (const id of opened) if (codeOf(await ada.abort(id)) !== "OK") await ada.deleteFile(id);
     opened = [];
+    expect(await ada.data("{ files { totalCount nodes { id } } }")).toEqual({ files: { totalCount: 0, nodes: [] } });
     await untilNodesAreEmpty(service.folder);
     const failed = service.log.filter((line) => (line["level"] as number) >= 50);
     expect(failed).toEqual([]);

@@ -13,6 +13,7 @@ export class Migration20261122000000Initial extends Migration {
       email_key varchar(254) not null,
       password_hash varchar(255) not null,
       role varchar(16) not null,
+      file_count int not null default 0,
       created_at datetime(3) not null,
       primary key (id),
       unique index users_username_key_unique (username_key),

@@ -10,6 +10,7 @@ export class Migration20261122000000Initial extends Migration {
       email_key text not null,
       password_hash text not null,
       role text not null,
+      file_count integer not null default 0,
       created_at datetime not null
     )`);
     this.addSql("create unique index users_username_key_unique on users (username_key)");

@@ -1,0 +1,153 @@
+import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { v7 as uuidv7 } from "uuid";
+import { databaseOptions } from "../../mikro-orm.config.ts";
+import type { User } from "../../src/accounts/user.ts";
+import { Database } from "../../src/database.ts";
+import { FileService } from "../../src/files/file-service.ts";
+import { offsetOf, readManifest } from "../../src/files/manifest-reader.ts";
+import type { StorageNode } from "../../src/storage/storage-node.ts";
+import { ChunkService } from "../../src/uploads/chunk-service.ts";
+import { UploadService } from "../../src/uploads/upload-service.ts";
+import { startMySqlServer } from "../../test/support/mysql-server.ts";
+import { printTable } from "../compare.ts";
+import { median } from "../measure.ts";
+
+const COUNTS = [1_000, 1_000_000];
+const CHUNKS = 100_000;
+const CHUNK = 64 * 1024;
+const ROWS_PER_INSERT = 1_000;
+const TIMES = 50;
+
+/** Takes blobs and forgets them: it is the database that is measured. */
+const nowhere = {
+  name: "nowhere",
+  create: async () => ({ write: async () => {}, commit: async () => ["node1"], abort: async () => {} }),
+} as unknown as StorageNode;
+
+async function insertRows(database: Database, into: string, count: number, row: (index: number) => string) {
+  for (let start = 0; start < count; start += ROWS_PER_INSERT) {
+    const rows = Array.from(
+      { length: Math.min(ROWS_PER_INSERT, count - start) },
+      (_, index) => `(${row(start + index)})`,
+    );
+    await database.transaction((em) => em.execute(`insert into ${into} values ${rows.join(",")}`));
+  }
+}
+
+const hex = (bytes: Buffer) => `x'${bytes.toString("hex")}'`;
+
+/** A user with so many files, and one upload of CHUNKS chunks that only needs completing. */
+async function populate(database: Database, files: number): Promise<{ user: User; uploadId: string; ids: string[] }> {
+  const sqlite = database.dialect === "sqlite";
+  const date = sqlite ? String(Date.now()) : "'2026-11-22 00:00:00.000'";
+  const user = { id: uuidv7() } as User;
+  await insertRows(database, "users", 1, () =>
+    [`'${user.id}'`, "'a'", "'a'", "'a@b.c'", "'a@b.c'", "''", "'USER'", files, date].join(","),
+  );
+  const ids: string[] = [];
+  const fileRow = (status: string, size: number, chunks: number) => (index: number) => {
+    const id = uuidv7();
+    ids.push(id);
+    const name = `'file ${createHash("md5").update(String(index)).digest("hex")}'`;
+    const digest = status === "COMPLETE" ? hex(randomBytes(32)) : "null";
+    const completed = status === "COMPLETE" ? date : "null";
+    const values = [`'${id}'`, `'${user.id}'`, name, name, "'a/b'", size, CHUNK, `'${status}'`, chunks, size, digest];
+    return [...values, "null", date, completed, sqlite ? String(Date.now() + 1e9) : "'2036-01-01'", "null"].join(",");
+  };
+  await insertRows(database, "files", files, fileRow("COMPLETE", CHUNK, 1));
+  const own = ids.splice(0);
+  await insertRows(database, "files", 1, fileRow("OPEN", CHUNKS * CHUNK, CHUNKS));
+  const uploadId = ids[0] as string;
+  const chunkIds = Array.from({ length: CHUNKS }, () => uuidv7());
+  const checksums = hex(Buffer.alloc(4));
+  await insertRows(database, "chunks", CHUNKS, (index) =>
+    [`'${chunkIds[index]}'`, CHUNK, hex(randomBytes(32)), checksums, date].join(","),
+  );
+  await insertRows(database, "chunk_replicas", CHUNKS, (index) => `'${chunkIds[index]}','node1'`);
+  await insertRows(database, "file_chunks", CHUNKS, (index) => `'${uploadId}',${index * CHUNK},'${chunkIds[index]}'`);
+  return { user, uploadId, ids: own };
+}
+
+type Timings = Record<string, number>;
+
+/** Milliseconds of each operation, medians. */
+async function time(database: Database, files: number): Promise<Timings> {
+  const { user, uploadId, ids } = await populate(database, files);
+  const limits = { defaultChunkSize: CHUNK, maxFileSize: 2 ** 43, expiryMs: 1e9 };
+  const uploads = new UploadService(database, limits, () => {});
+  const chunks = new ChunkService(database, nowhere, 1e9);
+  const service = new FileService(database, () => {});
+  const timings: Timings = {};
+  async function of(name: string, times: number, work: (index: number) => Promise<unknown>) {
+    const taken: number[] = [];
+    for (let index = 0; index < times; index++) {
+      const start = performance.now();
+      await work(index);
+      taken.push(performance.now() - start);
+    }
+    timings[name] = median(taken);
+  }
+
+  const upload = await uploads.begin(user, { filename: "x", size: 1000 * CHUNK });
+  const body = Buffer.alloc(CHUNK);
+  await of("beginUpload", TIMES, (index) => uploads.begin(user, { filename: "x", size: 1, resumeKey: String(index) }));
+  await of("uploadChunk, 64 KiB", TIMES, (index) =>
+    chunks.store(user, upload.id, {
+      index: index * 2,
+      body: async function* () {
+        yield body;
+      },
+    }),
+  );
+  await of("files, first page", TIMES, () => service.list(user, { first: 50, orderBy: "FILENAME_ASC" }));
+  const total = async () => (await service.list(user, { first: 0, orderBy: "CREATED_AT_DESC" })).totalCount();
+  await of("files, totalCount", TIMES, total);
+  // A page deep in the listing: the cursor of an entry in its middle.
+  const middle = { id: ids[Math.floor(ids.length / 2)] };
+  const inner = Buffer.from(JSON.stringify([middle.id])).toString("base64url");
+  const after = Buffer.from(`CREATED_AT_DESC:${inner}`).toString("base64url");
+  await of("files, deep page", TIMES, () => service.list(user, { first: 50, after, orderBy: "CREATED_AT_DESC" }));
+  const partial = await uploads.find(user, upload.id);
+  if (partial !== null) await of("missing, 50 gaps of 1,000 chunks", TIMES, () => uploads.missing(partial));
+  await of("a range in the middle of 100,000 chunks", TIMES, () =>
+    database.read(async (em) => {
+      const offset = await offsetOf(em, uploadId, (CHUNKS / 2) * CHUNK + 5);
+      return readManifest(em, uploadId, offset ?? 0, 64);
+    }),
+  );
+  await of("deleteFile", TIMES, (index) => service.delete(user, ids[index] as string));
+  await of("completeUpload of 100,000 chunks", 1, () => uploads.complete(user, uploadId, null));
+  return timings;
+}
+
+/** What each operation takes of the database, with few files and with many. */
+export async function metadataSuite(folder: string): Promise<object[]> {
+  const mysql = await startMySqlServer();
+  const rows: object[] = [];
+  try {
+    for (const dialect of ["sqlite", "mysql"] as const) {
+      const columns: Timings[] = [];
+      for (const count of COUNTS) {
+        const url = dialect === "sqlite" ? `sqlite:${join(folder, `${count}.sqlite`)}` : `${mysql.url}/files_${count}`;
+        const database = await Database.open(databaseOptions(url));
+        columns.push(await time(database, count));
+        await database.close();
+      }
+      const [few = {}, many = {}] = columns;
+      const names = Object.keys(few);
+      console.log(`\n## Metadata on ${dialect === "sqlite" ? "SQLite" : "MySQL"}, milliseconds\n`);
+      printTable(
+        ["", ...COUNTS.map((count) => `${count.toLocaleString("en")} files`), "ratio"],
+        names.map((name) => {
+          const [a = 0, b = 0] = [few[name], many[name]];
+          return [name, a.toFixed(2), b.toFixed(2), (b / a).toFixed(2)];
+        }),
+      );
+      rows.push(...names.map((name) => ({ suite: `metadata, ${dialect}`, name, few: few[name], many: many[name] })));
+    }
+    return rows;
+  } finally {
+    await mysql.stop();
+  }
+}
