@@ -24,7 +24,7 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     DURABILITY: "os",
     ...settings,
   };
-  const server = await start(process.execPath, ["dist/src/main.js"], port, env);
+  const server = await start(process.execPath, ["--max-semi-space-size=2", "dist/src/main.js"], port, env);
   const opened: string[] = [];
   let token = "";
   // biome-ignore lint/suspicious/noExplicitAny: whatever was asked for

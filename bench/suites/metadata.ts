@@ -108,6 +108,11 @@ async function time(database: Database, files: number): Promise<Timings> {
   const inner = Buffer.from(JSON.stringify([middle.id])).toString("base64url");
   const after = Buffer.from(`CREATED_AT_DESC:${inner}`).toString("base64url");
   await of("files, deep page", TIMES, () => service.list(user, { first: 50, after, orderBy: "CREATED_AT_DESC" }));
+  const key = Buffer.from(JSON.stringify(["file 8", middle.id])).toString("base64url");
+  const afterKey = Buffer.from(`FILENAME_ASC:${key}`).toString("base64url");
+  await of("files, deep page by filename", TIMES, () =>
+    service.list(user, { first: 50, after: afterKey, orderBy: "FILENAME_ASC" }),
+  );
   const partial = await uploads.find(user, upload.id);
   if (partial !== null) await of("missing, 50 gaps of 1,000 chunks", TIMES, () => uploads.missing(partial));
   await of("a range in the middle of 100,000 chunks", TIMES, () =>

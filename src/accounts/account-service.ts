@@ -86,7 +86,8 @@ export class AccountService {
       throw new BadUserInputError("login", "login takes a username or an email address.");
     }
     checkPasswordLength(password, 0);
-    const key = login.toLowerCase();
+    // The databases differ in whether spaces at the end count; here they don't.
+    const key = login.trim().toLowerCase();
     const user = await this.#database.read((em) =>
       em.findOne(User, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
     );

@@ -10,13 +10,13 @@ import { readManifest } from "./manifest-reader.ts";
 import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
 
 export const fileOrders = {
-  CREATED_AT_DESC: [{ id: "desc" }],
-  CREATED_AT_ASC: [{ id: "asc" }],
-  FILENAME_ASC: [{ filenameKey: "asc" }, { id: "asc" }],
-  FILENAME_DESC: [{ filenameKey: "desc" }, { id: "desc" }],
-  SIZE_DESC: [{ size: "desc" }, { id: "desc" }],
-  SIZE_ASC: [{ size: "asc" }, { id: "asc" }],
-} as const satisfies Record<string, PageOrder["properties"]>;
+  CREATED_AT_DESC: { properties: [{ id: "desc" }], index: "files_by_id" },
+  CREATED_AT_ASC: { properties: [{ id: "asc" }], index: "files_by_id" },
+  FILENAME_ASC: { properties: [{ filenameKey: "asc" }, { id: "asc" }], index: "files_by_filename" },
+  FILENAME_DESC: { properties: [{ filenameKey: "desc" }, { id: "desc" }], index: "files_by_filename" },
+  SIZE_DESC: { properties: [{ size: "desc" }, { id: "desc" }], index: "files_by_size" },
+  SIZE_ASC: { properties: [{ size: "asc" }, { id: "asc" }], index: "files_by_size" },
+} as const satisfies Record<string, Omit<PageOrder, "name">>;
 export type FileOrder = keyof typeof fileOrders;
 
 export const MAX_CHUNKS_LISTED = 1000;
@@ -56,7 +56,7 @@ export class FileService {
     if (search != null && (search.length > 255 || search.includes("\0"))) {
       throw new BadUserInputError("search", "search takes at most 255 characters, and no NUL.");
     }
-    const order = { name: orderBy, properties: fileOrders[orderBy] };
+    const order = { name: orderBy, ...fileOrders[orderBy] };
     // With an empty array for its value the fragment is formatted once. With an operator it would be twice, and a `?` in
     // the search would be taken for a placeholder.
     const matches = () => (search ? { [raw("instr(filename_key, ?) > 0", [filenameKey(search)])]: [] } : {});

@@ -112,7 +112,8 @@ export class UploadService {
 
   async listOpen(user: User, page: PageRequest): Promise<Page<StoredFile>> {
     const where = () => ({ owner: user.id, status: "OPEN" as const, expiresAt: { $gt: new Date() } });
-    return findPage(this.#database, StoredFile, where, { name: "UPLOADS", properties: [{ id: "desc" }] }, page);
+    const order = { name: "UPLOADS", properties: [{ id: "desc" }], index: "files_by_id" } as const;
+    return findPage(this.#database, StoredFile, where, order, page);
   }
 
   /** What is still to be sent; nothing once the upload is closed. */

@@ -151,8 +151,7 @@ test.each([
   ["zeros", `bytes=${"0".repeat(1_000_000)}-${"0".repeat(1_000_000)}x`],
   ["a suffix of zeros", `bytes=-${"0".repeat(1_000_000)}`],
   ["ranges", `bytes=${"0-0,".repeat(250_000)}`],
-])("parseRange: a megabyte of %s takes no time", (_, header) => {
-  const start = performance.now();
-  parseRange(header, 10);
-  expect(performance.now() - start).toBeLessThan(500);
+])("parseRange: a megabyte of %s is answered", (_, header) => {
+  // Quadratic work on a megabyte would run into the test's own time limit of a minute.
+  expect(parseRange(header, 10).kind).toMatch(/ignore|unsatisfiable|ranges/);
 });

@@ -93,7 +93,7 @@ describe.each(dialects)("a file's chunks on %s", (dialect) => {
       await rm(blobFile(service.folder, node, lost.name));
       if (replicas === 2) {
         // Which copy is read first is left to chance: several times, both are.
-        for (let time = 0; time < 8; time++) {
+        for (let time = 0; time < 24; time++) {
           const { bytes: got, cut } = await drain(await ada.download(id));
           expect([got.equals(bytes), cut]).toEqual([true, false]);
         }

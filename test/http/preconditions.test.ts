@@ -130,12 +130,11 @@ test.each([
   ["commas", `${",".repeat(1_000_000)}x`],
   ["quotes", '"'.repeat(1_000_000)],
   ["an open tag", `"${"a".repeat(1_000_000)}`],
-])("a megabyte of %s takes no time", (_, value) => {
-  const start = performance.now();
-  evaluate({ "if-match": "*", "if-none-match": value, "if-range": value });
-  evaluate({ "if-match": value });
-  evaluate({ "if-modified-since": value });
-  expect(performance.now() - start).toBeLessThan(500);
+])("a megabyte of %s is answered", (_, value) => {
+  // Quadratic work on a megabyte would run into the test's own time limit of a minute.
+  expect(evaluate({ "if-match": "*", "if-none-match": value, "if-range": value }).outcome).toBe("proceed");
+  expect(evaluate({ "if-match": value }).outcome).toBe("precondition-failed");
+  expect(evaluate({ "if-modified-since": value }).outcome).toBe("proceed");
 });
 
 describe("parseHttpDate", () => {

@@ -384,7 +384,7 @@ describe("refused requests, each with its reason", () => {
     ...[null, true, ""].map((value): [string, FormData, string] => [
       `operations ${JSON.stringify(value)}`,
       form({ operations: JSON.stringify(value), map, f1: file() }),
-      "Invalid type for the ‘operations’ multipart field",
+      "Invalid type for the ‘operations’ multipart field: it takes an object, or an array of them",
     ]),
     [
       "a map that is no JSON",
@@ -394,7 +394,7 @@ describe("refused requests, each with its reason", () => {
     ...[null, [], true, ""].map((value): [string, FormData, string] => [
       `map ${JSON.stringify(value)}`,
       form({ operations, map: JSON.stringify(value), f1: file() }),
-      "Invalid type for the ‘map’ multipart field",
+      'Invalid type for the ‘map’ multipart field: it takes an object such as {"0":["variables.chunk"]}',
     ]),
     [
       "a map entry that is no array",
