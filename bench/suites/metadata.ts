@@ -95,8 +95,8 @@ async function time(database: Database, files: number): Promise<Timings> {
   await of("uploadChunk, 64 KiB", TIMES, (index) =>
     chunks.store(user, upload.id, {
       index: index * 2,
-      body: async function* () {
-        yield body;
+      batches: async function* () {
+        yield [body];
       },
     }),
   );

@@ -68,8 +68,8 @@ export class UploadResolver {
     sha256: string | null,
   ): Promise<UploadSessionType> {
     const user = await signedIn(context);
-    const body = async () => (await chunk).body;
-    return UploadSessionType.of(await this.#chunks.store(user, uploadId, { index, body, sha256 }));
+    const batches = async () => (await chunk).batches;
+    return UploadSessionType.of(await this.#chunks.store(user, uploadId, { index, batches, sha256 }));
   }
 
   @Mutation(() => FileType, {

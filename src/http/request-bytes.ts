@@ -1,18 +1,22 @@
 import type { IncomingMessage } from "node:http";
 import { RequestBodyError, tooLarge } from "./request-body-error.ts";
 
+/** Bytes that are read ahead; then the connection waits. */
+const READ_AHEAD = 512 * 1024;
+
 /**
- * A request's bytes, pulled: it reads ahead a few buffers, then lets the connection wait. It takes over `data` events
- * rather than the request's own iterator, which joins buffered reads by copying and destroys the request when left.
+ * A request's bytes, pulled in batches: each has what came in since the last, so that the work of a wake-up is shared
+ * by many of the socket's small reads. It takes over `data` events rather than the request's own iterator, which joins
+ * buffered reads by copying and destroys the request when left.
  */
-export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
-  /** Of at most 64 KiB each, as the socket reads. */
-  static readonly #READ_AHEAD = 4;
+export class RequestBytes implements AsyncIterableIterator<Buffer[], undefined> {
   readonly #request: IncomingMessage;
-  readonly #queue: Buffer[] = [];
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
   /** Bytes. */
   #allowance: number;
-  #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
+  #waiting: PromiseWithResolvers<IteratorResult<Buffer[], undefined>> | undefined;
+  #wakes = false;
   #ended = false;
   #failure: Error | undefined;
   #dropped: Promise<void> | undefined;
@@ -38,24 +42,20 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
     return this;
   }
 
-  next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#failure !== undefined) {
-      return Promise.reject(this.#failure);
-    }
-    const value = this.#queue.shift();
-    if (value !== undefined) {
-      return this.#give(value);
-    }
-    if (this.#ended) {
-      return Promise.resolve({ done: true, value: undefined });
-    }
+  next(): Promise<IteratorResult<Buffer[], undefined>> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#queue.length > 0) return this.#give();
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     this.#waiting = Promise.withResolvers();
     this.#request.resume();
     return this.#waiting.promise;
   }
 
-  #give(value: Buffer): Promise<IteratorResult<Buffer, undefined>> {
-    this.#allowance -= value.length;
+  #give(): Promise<IteratorResult<Buffer[], undefined>> {
+    const value = this.#queue;
+    this.#allowance -= this.#queuedBytes;
+    this.#queue = [];
+    this.#queuedBytes = 0;
     if (this.#allowance < 0) {
       this.#fail(tooLarge("The request is larger than it may be."));
       return Promise.reject(this.#failure);
@@ -64,20 +64,26 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
   }
 
   readonly #take = (chunk: Buffer) => {
-    const waiting = this.#waiting;
-    if (waiting !== undefined) {
-      this.#waiting = undefined;
-      waiting.resolve(this.#give(chunk));
-      return;
-    }
     this.#queue.push(chunk);
-    if (this.#queue.length >= RequestBytes.#READ_AHEAD) {
-      this.#request.pause();
-    }
+    this.#queuedBytes += chunk.length;
+    if (this.#queuedBytes >= READ_AHEAD) this.#request.pause();
+    if (this.#waiting === undefined || this.#wakes) return;
+    // The socket may have more to give at this turn of the event loop.
+    this.#wakes = true;
+    setImmediate(this.#wake);
+  };
+
+  readonly #wake = () => {
+    this.#wakes = false;
+    const waiting = this.#waiting;
+    if (waiting === undefined || this.#queue.length === 0) return;
+    this.#waiting = undefined;
+    waiting.resolve(this.#give());
   };
 
   readonly #end = () => {
     this.#ended = true;
+    this.#wake();
     this.#waiting?.resolve({ done: true, value: undefined });
     this.#waiting = undefined;
   };
@@ -91,7 +97,8 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
   /** The first failure is the one that stays. */
   #fail(error: Error): void {
     this.#failure ??= error;
-    this.#queue.length = 0;
+    this.#queue = [];
+    this.#queuedBytes = 0;
     this.#waiting?.reject(this.#failure);
     this.#waiting = undefined;
   }

@@ -16,10 +16,10 @@ export interface ReceivedChunk {
  * Takes a chunk's bytes off the wire, hashing them on the way to the nodes. Without a writer they are only hashed.
  * While a batch is being written the next one is received, so memory stays at two batches.
  * @param size bytes that the chunk must have
- * @throws StowageError CHUNK_SIZE_MISMATCH; what the body or the writer throws
+ * @throws StowageError CHUNK_SIZE_MISMATCH; what the batches or the writer throw
  */
 export async function receiveChunk(
-  body: AsyncIterable<Buffer>,
+  batches: AsyncIterable<Buffer[]>,
   size: number,
   writer: BlobWriter | null,
 ): Promise<ReceivedChunk> {
@@ -40,14 +40,16 @@ export async function receiveChunk(
   };
 
   try {
-    for await (const buffer of body) {
-      received += buffer.length;
-      // Too much: only counted from here on, for the answer.
-      if (received > size) continue;
-      hash.update(buffer);
-      checksums.update(buffer);
-      batch.push(buffer);
-      batchBytes += buffer.length;
+    for await (const buffers of batches) {
+      for (const buffer of buffers) {
+        received += buffer.length;
+        // Too much: only counted from here on, for the answer.
+        if (received > size) continue;
+        hash.update(buffer);
+        checksums.update(buffer);
+        batch.push(buffer);
+        batchBytes += buffer.length;
+      }
       if (batchBytes >= WRITE_BATCH) await flush();
     }
     if (received !== size) {

@@ -15,8 +15,8 @@ import { lockUpload, refuseClosed } from "./upload-service.ts";
 export interface SentChunk {
   /** Zero-based. */
   index: number;
-  /** Opens the bytes; called at most once, and not at all where they aren't needed. */
-  body: () => Promise<AsyncIterable<Buffer>> | AsyncIterable<Buffer>;
+  /** Opens the bytes, in batches of buffers; called at most once, and not at all where they aren't needed. */
+  batches: () => Promise<AsyncIterable<Buffer[]>> | AsyncIterable<Buffer[]>;
   /** Hex, when the client names it. */
   sha256?: string | null | undefined;
   /** Bytes, when they are known before the body is read. */
@@ -59,7 +59,7 @@ export class ChunkService {
     const present = await this.#digestAt(upload, start);
     if (present !== null) {
       if (claimed?.equals(present)) return upload;
-      const { sha256 } = await receiveChunk(await sent.body(), size, null);
+      const { sha256 } = await receiveChunk(await sent.batches(), size, null);
       checkClaim(claimed, sha256);
       refuseOther(present, sha256, sent.index);
       return upload;
@@ -69,7 +69,7 @@ export class ChunkService {
     const writer = await this.#storage.create(id, size);
     let chunk: StoredChunk;
     try {
-      const received = await receiveChunk(await sent.body(), size, writer);
+      const received = await receiveChunk(await sent.batches(), size, writer);
       checkClaim(claimed, received.sha256);
       const nodes = await writer.commit();
       chunk = { ...received, id, offset: start, size, nodes };

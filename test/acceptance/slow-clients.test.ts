@@ -11,6 +11,9 @@ import { Workspace } from "../support/workspace.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+/** So slow that the socket's buffer, once full, isn't drained by a third within an idle timeout. */
+const TRICKLE_BYTES_PER_S = 200 * KIB;
+const TRICKLE_MS = 20_000;
 const IDLE_TIMEOUT_MS = 2000;
 const SETTINGS = { IDLE_TIMEOUT: "2s" };
 /** A timer of the server's may be a little late, and this machine busy. */
@@ -112,6 +115,23 @@ describe.concurrent("with an IDLE_TIMEOUT of 2 s", () => {
     expect([response.complete, hash.digest("hex")]).toEqual([true, file.sha256()]);
   });
 
+  test("a download that trickles, so that the system seldom asks the server for more, goes on", async (context) => {
+    const { expect } = context;
+    const { client } = await start(context);
+    const file = new PatternedFile(48 * MIB, "trickle");
+    const { id } = await client.upload("trickle.bin", file.bytes(0, file.size));
+    const response = await startDownload(client, id);
+    const startedAt = performance.now();
+    let received = 0;
+    for await (const buffer of response) {
+      received += buffer.length;
+      const due = startedAt + (received / TRICKLE_BYTES_PER_S) * 1000;
+      if (performance.now() - startedAt > TRICKLE_MS) break;
+      await sleep(Math.max(0, due - performance.now()));
+    }
+    expect(performance.now() - startedAt).toBeGreaterThan(TRICKLE_MS);
+  });
+
   test("a client that stops reading its download is dropped, and never gets a wrong byte", async (context) => {
     const { expect } = context;
     const { client, server } = await start(context);
@@ -120,7 +140,8 @@ describe.concurrent("with an IDLE_TIMEOUT of 2 s", () => {
     const response = await startDownload(client, id);
     response.pause();
     await expect
-      .poll(() => server.output(), { timeout: SOON_AFTER_MS, interval: 100 })
+      // Two timeouts show that it takes nothing, once the system's buffers are full.
+      .poll(() => server.output(), { timeout: SOON_AFTER_MS + 2 * IDLE_TIMEOUT_MS, interval: 100 })
       .toContain("the client left before the end of the download");
     const hash = createHash("sha256");
     let received = 0;

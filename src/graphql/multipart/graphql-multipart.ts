@@ -14,7 +14,7 @@ export interface MultipartRequestLimits {
 
 /**
  * What an Upload variable resolves to: a file on its way from the client. It is read as it arrives, so once only,
- * either by `body` or by `createReadStream`; a second reading throws at its start.
+ * either by `batches` or by `createReadStream`; a second reading throws at its start.
  */
 export interface StreamedUpload {
   readonly fieldName: string;
@@ -26,7 +26,7 @@ export interface StreamedUpload {
    * Pulls from the client's connection at the reader's pace. Ends only when the whole file has come; throws
    * RequestBodyError when the client leaves, the body is malformed, the file is too large or another follows.
    */
-  readonly body: AsyncIterable<Buffer>;
+  readonly batches: AsyncIterable<Buffer[]>;
   createReadStream(options?: { encoding?: BufferEncoding; highWaterMark?: number }): Readable;
 }
 
@@ -42,7 +42,7 @@ export interface MultipartRequest {
 }
 
 /** Room for what isn't a field's or the file's content: headers, delimiters, stray fields. Bytes. */
-const SLACK = 256 * 1024;
+const SLACK = 1024 * 1024;
 
 /** Bytes that a whole request may have. */
 export function maxRequestSize({ maxFieldSize, maxFileSize }: MultipartRequestLimits): number {
@@ -243,9 +243,14 @@ function openUpload(
     filename: part.filename ?? "",
     mimetype: part.contentType,
     encoding: part.encoding,
-    body: { [Symbol.asyncIterator]: open },
-    createReadStream: (options) => Readable.from(open(), { highWaterMark: 64 * 1024, ...options, objectMode: false }),
+    batches: { [Symbol.asyncIterator]: open },
+    createReadStream: (options) =>
+      Readable.from(oneByOne(open()), { highWaterMark: 64 * 1024, ...options, objectMode: false }),
   };
+}
+
+async function* oneByOne(batches: AsyncIterable<Buffer[]>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const batch of batches) yield* batch;
 }
 
 /** Looks past the file's end before it ends, so that no reader takes for good what came with a second file. */
@@ -253,15 +258,15 @@ async function* readFile(
   reader: MultipartReader,
   part: MultipartPart,
   maxFileSize: number,
-): AsyncGenerator<Buffer, void, undefined> {
+): AsyncGenerator<Buffer[], void, undefined> {
   try {
     let size = 0;
-    for await (const piece of part.body) {
-      size += piece.length;
+    for await (const batch of part.batches) {
+      for (const piece of batch) size += piece.length;
       if (size > maxFileSize) {
         throw tooLarge(`The file exceeds the ${maxFileSize} byte size limit.`);
       }
-      yield piece;
+      yield batch;
     }
     for (let next = await reader.nextPart(); next !== null; next = await reader.nextPart()) {
       if (next.isFile) {

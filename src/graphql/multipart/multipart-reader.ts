@@ -2,10 +2,10 @@ import { describePart, MultipartError, type PartDescription } from "./part-heade
 
 export interface MultipartPart extends PartDescription {
   /**
-   * The part's bytes in order, in buffers that share memory with the reads they came from. May be iterated once; what
-   * is left unread, `nextPart` skips. Throws where the body is truncated or the source fails.
+   * The part's bytes in order, in batches of buffers that share memory with the reads they came from. May be iterated
+   * once; what is left unread, `nextPart` skips. Throws where the body is truncated or the source fails.
    */
-  readonly body: AsyncIterable<Buffer>;
+  readonly batches: AsyncIterable<Buffer[]>;
   /** Reads the whole body as UTF-8. Null, and the rest unread, when it is longer than `maxBytes`. */
   text(maxBytes: number): Promise<string | null>;
 }
@@ -24,9 +24,11 @@ const TRUNCATED = "The multipart body ends before its closing delimiter.";
  * only when asked. It never ends the source: whoever made that releases it. After an error, each call throws it again.
  */
 export class MultipartReader {
-  readonly #source: AsyncIterator<Buffer>;
+  readonly #source: AsyncIterator<Buffer[]>;
   /** CRLF, two dashes, the boundary. Its only CR is the first byte, on which the search in `#scan` relies. */
   readonly #delimiter: Buffer;
+  /** What was read and is not begun yet, the next one last. */
+  #ahead: Buffer[] = [];
   #buffer: Buffer = NOTHING;
   #position = 0;
   /** How much of a delimiter the reads so far end with. The first one needs no CRLF, so that counts as seen. */
@@ -37,7 +39,7 @@ export class MultipartReader {
   #failure: unknown;
 
   /** @param boundary as `boundaryOf` gives it */
-  constructor(source: AsyncIterable<Buffer>, boundary: string) {
+  constructor(source: AsyncIterable<Buffer[]>, boundary: string) {
     this.#source = source[Symbol.asyncIterator]();
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
   }
@@ -64,7 +66,7 @@ export class MultipartReader {
     const description = describePart(header);
     this.#part = description;
     let opened = false;
-    const body = {
+    const batches = {
       [Symbol.asyncIterator]: () => {
         if (opened) {
           throw new Error("The part's body can be read only once.");
@@ -73,19 +75,19 @@ export class MultipartReader {
         return this.#readBody(description);
       },
     };
-    return { ...description, body, text: (maxBytes) => readText(body, maxBytes) };
+    return { ...description, batches, text: (maxBytes) => readText(batches, maxBytes) };
   }
 
-  async *#readBody(part: object): AsyncGenerator<Buffer, void, undefined> {
+  async *#readBody(part: object): AsyncGenerator<Buffer[], void, undefined> {
     for (;;) {
       if (this.#part !== part) {
         throw new Error("The part's body was skipped: the next part was asked for.");
       }
-      const piece = await this.#exclusively(() => this.#nextPiece());
-      if (piece === null) {
+      const pieces = await this.#exclusively(() => this.#nextPieces());
+      if (pieces === null) {
         return;
       }
-      yield piece;
+      yield pieces;
     }
   }
 
@@ -111,9 +113,10 @@ export class MultipartReader {
   async #skip(): Promise<void> {
     let preamble = 0;
     while (this.#state !== "delimiter") {
-      const piece = await this.#nextPiece();
-      if (this.#state === "preamble" && piece !== null) {
-        preamble += piece.length;
+      const inPreamble = this.#state === "preamble";
+      const pieces = await this.#nextPieces();
+      if (inPreamble && pieces !== null) {
+        preamble += bytesOf(pieces);
         if (preamble > MAX_PREAMBLE) {
           throw new MultipartError(`The multipart body has no delimiter in its first ${MAX_PREAMBLE} bytes.`);
         }
@@ -121,24 +124,28 @@ export class MultipartReader {
     }
   }
 
-  /** The next bytes before a delimiter; null once the delimiter is reached, and passed. */
-  async #nextPiece(): Promise<Buffer | null> {
-    for (;;) {
+  /** The next bytes before a delimiter, all that were read; null once the delimiter is reached, and passed. */
+  async #nextPieces(): Promise<Buffer[] | null> {
+    const pieces: Buffer[] = [];
+    while (this.#state !== "delimiter") {
       if (this.#position === this.#buffer.length) {
-        this.#buffer = await this.#read();
+        if (this.#ahead.length === 0 && pieces.length > 0) {
+          return pieces;
+        }
+        this.#buffer = this.#ahead.pop() ?? (await this.#read());
         this.#position = 0;
       }
       const piece = this.#scan();
       if (piece === null) {
         this.#state = "delimiter";
-      }
-      if (piece !== undefined) {
-        return piece;
+      } else if (piece !== undefined) {
+        pieces.push(piece);
       }
     }
+    return pieces.length > 0 ? pieces : null;
   }
 
-  /** What `#nextPiece` returns, or undefined if that takes another read. */
+  /** The next bytes before a delimiter, null at a delimiter, or undefined if telling takes another read. */
   #scan(): Buffer | null | undefined {
     if (this.#matched > 0) {
       return this.#scanStraddling();
@@ -219,34 +226,41 @@ export class MultipartReader {
 
   /** Adds a read to what is unread. That is a header's beginning at most, so the copy is a small one. */
   async #append(): Promise<void> {
-    const chunk = await this.#read();
+    const chunk = this.#ahead.pop() ?? (await this.#read());
     const rest = this.#buffer.subarray(this.#position);
     this.#buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     this.#position = 0;
   }
 
+  /** Reads a batch. @returns its first buffer; the others are ahead */
   async #read(): Promise<Buffer> {
     for (;;) {
       const { done, value } = await this.#source.next();
       if (done) {
         throw new MultipartError(TRUNCATED);
       }
-      if (value.length > 0) {
-        return value;
+      this.#ahead = value.filter((buffer) => buffer.length > 0).reverse();
+      const first = this.#ahead.pop();
+      if (first !== undefined) {
+        return first;
       }
     }
   }
 }
 
-async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string | null> {
+function bytesOf(pieces: readonly Buffer[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+async function readText(batches: AsyncIterable<Buffer[]>, maxBytes: number): Promise<string | null> {
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of body) {
-    size += piece.length;
+  for await (const batch of batches) {
+    size += bytesOf(batch);
     if (size > maxBytes) {
       return null;
     }
-    pieces.push(piece);
+    pieces.push(...batch);
   }
   return Buffer.concat(pieces, size).toString("utf8");
 }

@@ -34,13 +34,22 @@ function encode(parts: Sent[]): Buffer {
   ]);
 }
 
-async function* reads(pieces: Iterable<Buffer | Error>): AsyncGenerator<Buffer> {
+/** In batches of one, two and three reads by turns. */
+async function* reads(pieces: Iterable<Buffer | Error>): AsyncGenerator<Buffer[]> {
+  let batch: Buffer[] = [];
+  let size = 1;
   for (const piece of pieces) {
     if (piece instanceof Error) {
+      yield batch;
       throw piece;
     }
-    yield piece;
+    batch.push(piece);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+    size = (size % 3) + 1;
   }
+  yield batch;
 }
 
 function readerOf(...pieces: (Buffer | string | Error)[]): MultipartReader {
@@ -50,10 +59,10 @@ function readerOf(...pieces: (Buffer | string | Error)[]): MultipartReader {
   );
 }
 
-async function collect(body: AsyncIterable<Buffer> | undefined): Promise<Buffer[]> {
+async function collect(batches: AsyncIterable<Buffer[]> | undefined): Promise<Buffer[]> {
   const pieces: Buffer[] = [];
-  for await (const piece of body ?? []) {
-    pieces.push(piece);
+  for await (const batch of batches ?? []) {
+    pieces.push(...batch);
   }
   return pieces;
 }
@@ -62,7 +71,7 @@ async function decode(pieces: Buffer[]): Promise<Sent[]> {
   const reader = readerOf(...pieces);
   const parts: Sent[] = [];
   for (let part = await reader.nextPart(); part !== null; part = await reader.nextPart()) {
-    const content = Buffer.concat(await collect(part.body));
+    const content = Buffer.concat(await collect(part.batches));
     parts.push({ name: part.name, ...(part.filename === undefined ? {} : { filename: part.filename }), content });
   }
   return parts;
@@ -144,7 +153,7 @@ describe("bodies", () => {
     const content = randomBytes(64 * 1024);
     const head = Buffer.from(`--${BOUNDARY}\r\n${header({ name: "1", filename: "f" })}\r\n\r\n`);
     const part = await readerOf(head, content, Buffer.from(`\r\n--${BOUNDARY}--`)).nextPart();
-    const pieces = await collect(part?.body);
+    const pieces = await collect(part?.batches);
     expect(pieces).toHaveLength(1);
     expect(pieces[0]?.buffer).toBe(content.buffer);
   });
@@ -155,13 +164,13 @@ describe("bodies", () => {
     const pieces = Array.from({ length: 160 }, (_, i) => body.subarray(i * 100, (i + 1) * 100));
     const reader = readerOf(...pieces);
     const first = await reader.nextPart();
-    for await (const piece of first?.body ?? []) {
+    for await (const piece of first?.batches ?? []) {
       expect(piece.length).toBeGreaterThan(0);
       break;
     }
     expect((await reader.nextPart())?.name).toBe("b");
     const third = await reader.nextPart();
-    expect(Buffer.concat(await collect(third?.body))).toEqual(parts[2]?.content);
+    expect(Buffer.concat(await collect(third?.batches))).toEqual(parts[2]?.content);
     expect(await reader.nextPart()).toBeNull();
     expect(await reader.nextPart()).toBeNull();
   });
@@ -169,8 +178,8 @@ describe("bodies", () => {
   test("a body can be read once, and not after it was skipped", async () => {
     const reader = readerOf(message(["a", "b"].map((name) => header({ name }))));
     const first = await reader.nextPart();
-    const iterator = first?.body[Symbol.asyncIterator]();
-    expect(() => first?.body[Symbol.asyncIterator]()).toThrow("only once");
+    const iterator = first?.batches[Symbol.asyncIterator]();
+    expect(() => first?.batches[Symbol.asyncIterator]()).toThrow("only once");
     await reader.nextPart();
     await expect(iterator?.next()).rejects.toThrow("skipped");
   });
@@ -195,7 +204,7 @@ describe("bodies", () => {
     const failure = new Error("The client left.");
     const reader = readerOf(`--${BOUNDARY}\r\n${header({ name: "a" })}\r\n\r\nabc`, failure);
     const part = await reader.nextPart();
-    await expect(collect(part?.body)).rejects.toBe(failure);
+    await expect(collect(part?.batches)).rejects.toBe(failure);
     await expect(reader.nextPart()).rejects.toBe(failure);
   });
 });
