@@ -2,15 +2,14 @@ import { v7 as uuidv7 } from "uuid";
 import type { User } from "../accounts/user.ts";
 import type { Database } from "../database.ts";
 import { NotFoundError, StowageError } from "../errors.ts";
-import { Chunk, ChunkReplica } from "../files/chunk.ts";
 import { parseDigest } from "../files/digest.ts";
 import { StoredFile } from "../files/file.ts";
 import { isId } from "../files/id.ts";
-import { FileChunk } from "../files/manifest.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
-import { type ReceivedChunk, receiveChunk, wrongSize } from "./chunk-receiver.ts";
-import { lockUpload, refuseClosed } from "./upload-service.ts";
+import { receiveChunk, wrongSize } from "./chunk-receiver.ts";
+import { digestAt, recordChunk, type StoredChunk } from "./chunk-record.ts";
+import { refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {
   /** Zero-based. */
@@ -21,13 +20,6 @@ export interface SentChunk {
   sha256?: string | null | undefined;
   /** Bytes, when they are known before the body is read. */
   size?: number | undefined;
-}
-
-interface StoredChunk extends ReceivedChunk {
-  id: string;
-  offset: number;
-  size: number;
-  nodes: readonly string[];
 }
 
 /** Takes in the chunks of uploads: bytes first, then one short transaction. */
@@ -56,7 +48,7 @@ export class ChunkService {
     const size = end - start;
     if (sent.size !== undefined && sent.size !== size) throw wrongSize(size, sent.size);
 
-    const present = await this.#digestAt(upload, start);
+    const present = upload.receivedChunks === 0 ? null : await this.#digestAt(upload, start);
     if (present !== null) {
       if (claimed?.equals(present)) return upload;
       const { sha256 } = await receiveChunk(await sent.batches(), size, null);
@@ -77,17 +69,23 @@ export class ChunkService {
       await writer.abort();
       throw error;
     }
+    // An error from here on says nothing of what was committed: the row may be there, and then it needs the blob. If it
+    // is not, the blob is an orphan for the sweeper.
+    const outcome = await recordChunk(this.#database, upload, chunk, new Date(Date.now() + this.#expiryMs));
+    if (outcome === "added") return upload;
+    await writer.abort();
+    return this.#explain(user, uploadId, sent.index, chunk);
+  }
 
-    try {
-      const { upload: stored, added } = await this.#record(user, uploadId, sent.index, chunk);
-      if (!added) await writer.abort();
-      return stored;
-    } catch (error) {
-      // Refused by us, the transaction was rolled back. Otherwise it may have been committed although we did not hear
-      // of it: then the row needs the blob, and if there is no row, the blob is an orphan for the sweeper.
-      if (error instanceof StowageError && error.code !== "SERVICE_UNAVAILABLE") await writer.abort();
-      throw error;
-    }
+  /** Why a chunk was not added, when it isn't there already with the same bytes. */
+  async #explain(user: User, uploadId: string, index: number, chunk: StoredChunk): Promise<StoredFile> {
+    const upload = await this.#find(user, uploadId);
+    const present = await this.#digestAt(upload, chunk.offset);
+    // A closed upload's chunks are being freed: that they are still there says nothing.
+    refuseClosed(upload);
+    if (present === null) throw new Error(`Chunk ${index} of upload ${uploadId} was refused for no reason.`);
+    refuseOther(present, chunk.sha256, index);
+    return upload;
   }
 
   async #find(user: User, id: string): Promise<StoredFile> {
@@ -96,36 +94,8 @@ export class ChunkService {
     return upload;
   }
 
-  async #digestAt(upload: StoredFile, offset: number): Promise<Uint8Array | null> {
-    if (upload.receivedChunks === 0) return null;
-    const entry = await this.#database.read((em) =>
-      em.findOne(FileChunk, { file: upload.id, offset }, { populate: ["chunk"] }),
-    );
-    return entry === null ? null : (entry.chunk as Chunk).sha256;
-  }
-
-  #record(user: User, uploadId: string, index: number, chunk: StoredChunk) {
-    return this.#database.transaction(async (em) => {
-      const upload = await lockUpload(em, user, uploadId);
-      refuseClosed(upload);
-      const present = await em.findOne(FileChunk, { file: uploadId, offset: chunk.offset }, { populate: ["chunk"] });
-      if (present !== null) {
-        refuseOther((present.chunk as Chunk).sha256, chunk.sha256, index);
-        return { upload, added: false };
-      }
-      const { id, size, sha256, checksums, nodes, offset } = chunk;
-      const createdAt = new Date();
-      await em.insert(Chunk, { id, size, sha256, blockChecksums: checksums, createdAt });
-      await em.insertMany(
-        ChunkReplica,
-        nodes.map((node) => ({ chunk: id, node })),
-      );
-      await em.insert(FileChunk, { file: uploadId, offset, chunk: id });
-      upload.receivedChunks += 1;
-      upload.receivedBytes += size;
-      upload.expiresAt = new Date(createdAt.getTime() + this.#expiryMs);
-      return { upload, added: true };
-    });
+  #digestAt(upload: StoredFile, offset: number): Promise<Buffer | null> {
+    return this.#database.read((em) => digestAt(em, upload.id, offset));
   }
 }
 
@@ -137,11 +107,11 @@ function checkClaim(claimed: Buffer | null, actual: Buffer): void {
   });
 }
 
-function refuseOther(present: Uint8Array, received: Buffer, index: number): void {
-  if (received.equals(present)) return;
+function refuseOther(present: Buffer, received: Uint8Array, index: number): void {
+  if (present.equals(received)) return;
   throw new StowageError("CHUNK_CONFLICT", `Other bytes are stored as chunk ${index} already. They were kept.`, {
     index,
-    stored: Buffer.from(present).toString("hex"),
-    received: received.toString("hex"),
+    stored: present.toString("hex"),
+    received: Buffer.from(received).toString("hex"),
   });
 }
