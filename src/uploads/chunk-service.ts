@@ -50,11 +50,13 @@ export class ChunkService {
 
     const present = upload.receivedChunks === 0 ? null : await this.#digestAt(upload, start);
     if (present !== null) {
-      if (claimed?.equals(present)) return upload;
-      const { sha256 } = await receiveChunk(await sent.batches(), size, null);
-      checkClaim(claimed, sha256);
-      refuseOther(present, sha256, sent.index);
-      return upload;
+      if (!claimed?.equals(present)) {
+        const { sha256 } = await receiveChunk(await sent.batches(), size, null);
+        checkClaim(claimed, sha256);
+        refuseOther(present, sha256, sent.index);
+      }
+      // Anew: it may have come after the upload was looked up.
+      return this.#find(user, uploadId);
     }
 
     const id = uuidv7();
