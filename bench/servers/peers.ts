@@ -10,8 +10,11 @@ function script(name: string): string {
   return resolve("bench/servers", name);
 }
 
-async function empty(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
+/** @param kept the beginning of the names that stay */
+async function empty(folder: string, kept?: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (kept === undefined || !name.startsWith(kept)) await rm(join(folder, name), { recursive: true });
+  }
 }
 
 async function writeNoise(path: string, size: number): Promise<void> {
@@ -50,6 +53,7 @@ export async function startTus(folder: string): Promise<Server> {
   await mkdir(folder, { recursive: true });
   const port = await freePort();
   const server = await start(process.execPath, [script("tus-process.ts"), folder, String(port)], port);
+  let kept: string | undefined;
   const create = async (size: number) => {
     const headers = { "tus-resumable": "1.0.0", "upload-length": String(size) };
     const answer = await fetch(`http://127.0.0.1:${port}/files`, { method: "POST", headers });
@@ -70,9 +74,10 @@ export async function startTus(folder: string): Promise<Server> {
       const paths = await Promise.all(Array.from({ length: connections }, () => create(each * CHUNK)));
       return paths.map((path) => Array.from({ length: each }, (_, index) => patch(path, index * CHUNK)));
     },
-    clean: () => empty(folder),
+    clean: () => empty(folder, kept),
     async fileOf(size) {
       const path = await create(size);
+      kept = path.split("/").at(-1);
       for (let offset = 0; offset < size; offset += CHUNK) {
         const headers = {
           "tus-resumable": "1.0.0",

@@ -58,10 +58,15 @@ export async function start(
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+  let stopping = false;
+  child.once("exit", (code, signal) => {
+    if (!stopping) console.error(`${command} ${args.join(" ")} ended with ${code ?? signal}: ${errors}`);
+  });
   return {
     child,
     pid: child.pid as number,
     async stop() {
+      stopping = true;
       child.kill("SIGTERM");
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
     },
@@ -70,4 +75,11 @@ export async function start(
 
 export function deal<T>(items: readonly T[], hands: number): T[][] {
   return Array.from({ length: hands }, (_, hand) => items.filter((_, index) => index % hands === hand));
+}
+
+/** One after the other: a port that was free may be another's in the next moment. */
+export async function startAll(starts: (() => Promise<Server>)[]): Promise<Server[]> {
+  const servers: Server[] = [];
+  for (const startOne of starts) servers.push(await startOne());
+  return servers;
 }

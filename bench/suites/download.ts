@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Contestant, compare, printRows, type Row } from "../compare.ts";
 import type { LoadRequest } from "../load/generator.ts";
 import { nginxPath, startNginx, startReadStream, startTus } from "../servers/peers.ts";
-import type { Server } from "../servers/server.ts";
+import { type Server, startAll } from "../servers/server.ts";
 import { startStowage } from "../servers/stowage.ts";
 
 const MIB = 2 ** 20;
@@ -24,13 +24,16 @@ function range(head: string, start: number, length: number): LoadRequest {
 
 /** Whole files, ranges and slow clients: verified Stowage beside servers that verify nothing. */
 export async function downloadSuite(folder: string, rounds: number): Promise<Row[]> {
-  const servers = await Promise.all([
-    startReadStream(join(folder, "read-stream")),
-    startTus(join(folder, "tus")),
-    startStowage(join(folder, "stowage"), { name: "Stowage, verified", route: "raw" }),
+  const servers = await startAll([
+    () => startReadStream(join(folder, "read-stream")),
+    () => startTus(join(folder, "tus")),
+    () => startStowage(join(folder, "stowage"), { name: "Stowage, verified", route: "raw" }),
     ...(nginxPath() === undefined
       ? []
-      : [startNginx(join(folder, "nginx")), startNginx(join(folder, "nginx-sendfile"), { sendfile: true })]),
+      : [
+          () => startNginx(join(folder, "nginx")),
+          () => startNginx(join(folder, "nginx-sendfile"), { sendfile: true }),
+        ]),
   ]);
   try {
     const heads = new Map<Server, string>();

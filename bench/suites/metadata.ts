@@ -5,7 +5,7 @@ import { databaseOptions } from "../../mikro-orm.config.ts";
 import type { User } from "../../src/accounts/user.ts";
 import { Database } from "../../src/database.ts";
 import { FileService } from "../../src/files/file-service.ts";
-import { offsetOf, readManifest } from "../../src/files/manifest-reader.ts";
+import { readManifestAt } from "../../src/files/manifest-reader.ts";
 import type { StorageNode } from "../../src/storage/storage-node.ts";
 import { ChunkService } from "../../src/uploads/chunk-service.ts";
 import { UploadService } from "../../src/uploads/upload-service.ts";
@@ -116,10 +116,7 @@ async function time(database: Database, files: number): Promise<Timings> {
   const partial = await uploads.find(user, upload.id);
   if (partial !== null) await of("missing, 50 gaps of 1,000 chunks", TIMES, () => uploads.missing(partial));
   await of("a range in the middle of 100,000 chunks", TIMES, () =>
-    database.read(async (em) => {
-      const offset = await offsetOf(em, uploadId, (CHUNKS / 2) * CHUNK + 5);
-      return readManifest(em, uploadId, offset ?? 0, 64);
-    }),
+    database.read((em) => readManifestAt(em, uploadId, (CHUNKS / 2) * CHUNK + 5, 64)),
   );
   await of("deleteFile", TIMES, (index) => service.delete(user, ids[index] as string));
   await of("completeUpload of 100,000 chunks", 1, () => uploads.complete(user, uploadId, null));

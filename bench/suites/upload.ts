@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Contestant, compare, printRows, type Row } from "../compare.ts";
 import { nginxPath, startNginx, startStockUpload, startTus } from "../servers/peers.ts";
-import type { Server } from "../servers/server.ts";
+import { type Server, startAll } from "../servers/server.ts";
 import { startStowage } from "../servers/stowage.ts";
 
 const CHUNKS = 96;
@@ -13,14 +13,14 @@ function contestant(server: Server, connections: number, name = server.name): Co
 /** 8 MiB chunks: Stowage by both routes beside its peers, with and without fsync, and at growing concurrency. */
 export async function uploadSuite(folder: string, rounds: number): Promise<Row[]> {
   const settings = { DURABILITY: "fsync" };
-  const servers = await Promise.all([
-    startStockUpload(join(folder, "stock")),
-    startTus(join(folder, "tus")),
-    startStowage(join(folder, "graphql"), { name: "Stowage, GraphQL", route: "graphql" }),
-    startStowage(join(folder, "raw"), { name: "Stowage, raw route", route: "raw" }),
-    startStowage(join(folder, "graphql-fsync"), { name: "Stowage, GraphQL, fsync", route: "graphql", settings }),
-    startStowage(join(folder, "raw-fsync"), { name: "Stowage, raw route, fsync", route: "raw", settings }),
-    ...(nginxPath() === undefined ? [] : [startNginx(join(folder, "nginx"))]),
+  const servers = await startAll([
+    () => startStockUpload(join(folder, "stock")),
+    () => startTus(join(folder, "tus")),
+    () => startStowage(join(folder, "graphql"), { name: "Stowage, GraphQL", route: "graphql" }),
+    () => startStowage(join(folder, "raw"), { name: "Stowage, raw route", route: "raw" }),
+    () => startStowage(join(folder, "graphql-fsync"), { name: "Stowage, GraphQL, fsync", route: "graphql", settings }),
+    () => startStowage(join(folder, "raw-fsync"), { name: "Stowage, raw route, fsync", route: "raw", settings }),
+    ...(nginxPath() === undefined ? [] : [() => startNginx(join(folder, "nginx"))]),
   ]);
   try {
     console.log("\n## Upload, 8 MiB chunks, 4 at once\n");

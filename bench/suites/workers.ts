@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { startMySqlServer } from "../../test/support/mysql-server.ts";
 import { compare, printRows, type Row } from "../compare.ts";
+import { startAll } from "../servers/server.ts";
 import { startStowage } from "../servers/stowage.ts";
 
 const CHUNKS = 96;
@@ -9,13 +10,14 @@ const FILE = 256 * 2 ** 20;
 /** One process beside two, on MySQL. */
 export async function workersSuite(folder: string, rounds: number): Promise<Row[]> {
   const mysql = await startMySqlServer();
-  const servers = await Promise.all(
-    ["1", "2"].map((workers) =>
-      startStowage(join(folder, workers), {
-        name: `WORKERS=${workers}`,
-        route: "raw",
-        settings: { WORKERS: workers, DATABASE_URL: `${mysql.url}/workers_${workers}` },
-      }),
+  const servers = await startAll(
+    ["1", "2"].map(
+      (workers) => () =>
+        startStowage(join(folder, workers), {
+          name: `WORKERS=${workers}`,
+          route: "raw",
+          settings: { WORKERS: workers, DATABASE_URL: `${mysql.url}/workers_${workers}` },
+        }),
     ),
   );
   try {

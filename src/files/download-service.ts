@@ -1,14 +1,18 @@
 import type { AccountService } from "../accounts/account-service.ts";
 import type { Database } from "../database.ts";
 import { DataUnavailableError, InvalidTokenError, NotFoundError, UnauthenticatedError } from "../errors.ts";
-import type { ByteRange, StorageNode } from "../storage/storage-node.ts";
+import type { ByteRange, StorageNode, StoredBlob } from "../storage/storage-node.ts";
 import type { DownloadLinkService } from "./download-link-service.ts";
 import { StoredFile } from "./file.ts";
 import { isId } from "./id.ts";
-import { offsetOf, readManifest } from "./manifest-reader.ts";
+import { readManifestAt } from "./manifest-reader.ts";
 
-/** Manifest entries read by one statement. */
-const ENTRIES_PER_READ = 64;
+/** Manifest entries read by the first statement, for a range; each further one reads as many times as many. */
+const FIRST_ENTRIES = 2;
+const ENTRIES_GROWTH = 8;
+const MOST_ENTRIES = 128;
+/** When no more than so many bytes of a chunk are to come, the next chunk is begun. */
+const READ_AHEAD = 1024 * 1024;
 
 /** What a request for a file's bytes carries. */
 export interface DownloadAccess {
@@ -65,26 +69,72 @@ export class DownloadService {
    * @throws DataUnavailableError at the first byte that can't be had
    */
   async *read(file: DownloadableFile, range: ByteRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const parts = this.#parts(file, range);
+    let part: Part | undefined;
+    let next: Part | undefined;
+    try {
+      next = this.#begin(await parts.next(), signal);
+      while (next !== undefined) {
+        part = next;
+        next = undefined;
+        let left = part.bytes;
+        for (let piece = await part.first; !piece.done; piece = await part.pieces.next()) {
+          left -= piece.value.length;
+          // Ahead, across the border of chunks and perhaps of nodes, so that the client needn't wait there.
+          if (left <= READ_AHEAD) next ??= this.#begin(await parts.next(), signal);
+          yield piece.value;
+        }
+      }
+    } finally {
+      // For a caller that stops early.
+      await Promise.all([part?.pieces.return?.(), next?.pieces.return?.()]);
+    }
+  }
+
+  #begin(next: IteratorResult<BlobPart, void>, signal: AbortSignal): Part | undefined {
+    if (next.done) return undefined;
+    const { blob, within } = next.value;
+    const pieces = this.#storage.read(blob, within, signal)[Symbol.asyncIterator]();
+    const first = pieces.next();
+    // Whoever awaits it hears of its failure; until then it must not count as unhandled.
+    first.catch(() => {});
+    return { pieces, first, bytes: within.end - within.start };
+  }
+
+  /** The parts of blobs that make up the range. */
+  async *#parts(file: DownloadableFile, range: ByteRange): AsyncGenerator<BlobPart, void> {
     let position = range.start;
-    const first = await this.#database.read((em) => offsetOf(em, file.id, position));
-    let next = first ?? position;
+    let limit = FIRST_ENTRIES;
     while (position < range.end) {
-      const entries = await this.#database.read((em) => readManifest(em, file.id, next, ENTRIES_PER_READ));
+      const from = position;
+      const entries = await this.#database.read((em) => readManifestAt(em, file.id, from, limit));
       if (entries.length === 0) throw this.#gap(file, position);
-      for (const { offset, chunk, nodes } of entries) {
-        const end = offset + chunk.size;
+      for (const { offset, blob } of entries) {
+        const end = offset + blob.size;
         if (offset > position || end <= position) throw this.#gap(file, position);
         const within = { start: position - offset, end: Math.min(end, range.end) - offset };
-        const blob = { id: chunk.id, size: chunk.size, checksums: chunk.blockChecksums, nodes };
-        yield* this.#storage.read(blob, within, signal);
         position = offset + within.end;
+        yield { blob, within };
         if (position >= range.end) return;
-        next = position;
       }
+      limit = Math.min(limit * ENTRIES_GROWTH, MOST_ENTRIES);
     }
   }
 
   #gap(file: DownloadableFile, position: number): DataUnavailableError {
     return new DataUnavailableError(new Error(`The manifest of file ${file.id} has no chunk for byte ${position}.`));
   }
+}
+
+interface BlobPart {
+  blob: StoredBlob;
+  /** Of the blob. */
+  within: ByteRange;
+}
+
+/** A part whose reading has begun. */
+interface Part {
+  pieces: AsyncIterator<Uint8Array>;
+  first: Promise<IteratorResult<Uint8Array>>;
+  bytes: number;
 }

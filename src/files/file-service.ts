@@ -2,11 +2,10 @@ import { LockMode, raw } from "@mikro-orm/core";
 import { User } from "../accounts/user.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
-import type { Chunk } from "./chunk.ts";
 import { StoredFile } from "./file.ts";
 import { checkFilename, filenameKey } from "./filename.ts";
 import { isId } from "./id.ts";
-import { readManifest } from "./manifest-reader.ts";
+import { type ManifestEntry, readManifest } from "./manifest-reader.ts";
 import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
 
 export const fileOrders = {
@@ -27,12 +26,9 @@ export interface FileListing extends PageRequest {
 }
 
 /** Where one chunk of a file lies. */
-export interface ListedChunk {
+export interface ListedChunk extends ManifestEntry {
+  /** Zero-based. */
   index: number;
-  /** Of its first byte in the file. */
-  offset: number;
-  chunk: Chunk;
-  nodes: string[];
 }
 
 /** What a user does with complete files; each method sees the caller's own files only. */

@@ -15,12 +15,12 @@ const REMEMBERED_MS = 7 * 24 * 3600 * 1000;
 
 /** The file's chunks that no other file refers to. */
 async function ownChunks(database: Database, fileId: string, entries: ManifestEntry[]): Promise<ManifestEntry[]> {
-  const ids = entries.map((entry) => entry.chunk.id);
+  const ids = entries.map((entry) => entry.blob.id);
   const shared = await database.read((em) =>
     em.find(FileChunk, { chunk: { $in: ids }, file: { $ne: fileId } }, { fields: ["chunk"] }),
   );
   const sharedIds = new Set(shared.map((entry) => entry.chunk.id));
-  return entries.filter((entry) => !sharedIds.has(entry.chunk.id));
+  return entries.filter((entry) => !sharedIds.has(entry.blob.id));
 }
 
 /**
@@ -34,9 +34,9 @@ async function freeFile(database: Database, storage: StorageNode, fileId: string
     if (entries.length === 0) break;
     const own = await ownChunks(database, fileId, entries);
     const limit = pLimit(REMOVALS_AT_ONCE);
-    await limit.map(own, ({ chunk, nodes }) => storage.remove({ id: chunk.id, nodes }));
+    await limit.map(own, ({ blob }) => storage.remove(blob));
     await database.transaction(async (em) => {
-      const chunk = { $in: own.map((entry) => entry.chunk.id) };
+      const chunk = { $in: own.map((entry) => entry.blob.id) };
       await em.nativeDelete(FileChunk, { file: fileId, offset: { $in: entries.map((entry) => entry.offset) } });
       await em.nativeDelete(ChunkReplica, { chunk });
       await em.nativeDelete(Chunk, { id: chunk });

@@ -82,15 +82,15 @@ export class ChunkType {
   @Field(() => [String], { description: "The names of the nodes that hold a copy." })
   storageNodes!: string[];
 
-  static of({ index, offset, chunk, nodes }: ListedChunk): ChunkType {
-    const sha256 = Buffer.from(chunk.sha256).toString("hex");
+  static of({ index, offset, sha256: digest, blob }: ListedChunk): ChunkType {
+    const sha256 = Buffer.from(digest).toString("hex");
     return Object.assign(new ChunkType(), {
       index,
       offset,
-      size: chunk.size,
+      size: blob.size,
       sha256,
-      name: chunk.id,
-      storageNodes: nodes,
+      name: blob.id,
+      storageNodes: [...blob.nodes],
     });
   }
 }

@@ -13,7 +13,7 @@ export interface LocalNodeOptions {
   durability?: Durability;
 }
 
-/** At most 32 MiB kept for the reads to come. */
+/** At most 16 MiB kept for the reads to come. */
 const POOLED_BUFFERS = 32;
 const HEX_PAIR = /^[0-9a-f]{2}$/;
 

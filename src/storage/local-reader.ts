@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { BLOCK_SIZE, type ByteRange } from "./storage-node.ts";
 
 /** Bytes of one read: whole blocks, few enough system calls, and little to hold for each download. */
-export const PIECE_SIZE = 4 * BLOCK_SIZE;
+export const PIECE_SIZE = 2 * BLOCK_SIZE;
 
 /** Keeps piece-sized buffers between reads: a fresh one costs a page fault for every 4 KiB. */
 export class BufferPool {
