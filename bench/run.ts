@@ -4,6 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { downloadSuite } from "./suites/download.ts";
+import { memorySuite } from "./suites/memory.ts";
 import { metadataSuite } from "./suites/metadata.ts";
 import { uploadSuite } from "./suites/upload.ts";
 import { workersSuite } from "./suites/workers.ts";
@@ -13,6 +14,7 @@ const suites: Record<string, (folder: string, rounds: number) => Promise<object[
   download: downloadSuite,
   workers: workersSuite,
   metadata: metadataSuite,
+  memory: memorySuite,
 };
 
 const { values, positionals } = parseArgs({

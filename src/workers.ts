@@ -21,12 +21,14 @@ export function reportReady(banner: string): void {
 /**
  * Runs as many processes that share the port. One that dies is replaced; its connections break and nothing else. At a
  * signal each finishes what it has in flight.
- * @returns what the first of them reported, when it listens
- * @throws WorkerError when it ends instead
+ * @returns what the first of them reported, when all listen
+ * @throws WorkerError when one ends instead
  */
 export async function runWorkers(count: number, log: Logger): Promise<string> {
   let closing = false;
+  // The first alone, since it may have a database to migrate; and its error is told once.
   const first = await ready(cluster.fork());
+  await Promise.all(Array.from({ length: count - 1 }, () => ready(cluster.fork())));
 
   cluster.on("exit", (worker: Worker, code: number, signal: string | null) => {
     if (closing) return;
@@ -35,8 +37,6 @@ export async function runWorkers(count: number, log: Logger): Promise<string> {
       if (!closing) cluster.fork();
     }, RESPAWN_DELAY_MS);
   });
-  for (let started = 1; started < count; started++) cluster.fork();
-
   closeOnSignals(async () => {
     closing = true;
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
@@ -56,7 +56,7 @@ async function ready(worker: Worker): Promise<Ready> {
   const settled = new AbortController();
   const { signal } = settled;
   const ended = once(worker, "exit", { signal }).then(() => {
-    throw new WorkerError("Stowage can't start: its first worker ended, and said why above.");
+    throw new WorkerError("Stowage can't start: a worker ended, and said why above.");
   });
   // Once the other has come first, this one is only told to stop waiting.
   ended.catch(() => {});

@@ -4,6 +4,7 @@ export interface NodeReadiness {
   name: string;
   up: boolean;
   freeBytes: number | null;
+  failures: number;
 }
 
 export interface Readiness {
@@ -43,6 +44,7 @@ const readySchema = {
                 name: { type: "string" },
                 state: { type: "string", enum: ["UP", "DOWN"] },
                 freeBytes: { type: ["integer", "null"] },
+                failures: { type: "integer", description: "Reads and writes that failed on it since the start" },
               },
             },
           },
@@ -70,7 +72,12 @@ export function registerHealthRoutes(app: FastifyInstance, readiness: Readiness)
     return reply.code(ready ? 200 : 503).send({
       status: ready ? "ok" : "unavailable",
       database,
-      nodes: nodes.map(({ name, up, freeBytes }) => ({ name, state: up ? "UP" : "DOWN", freeBytes })),
+      nodes: nodes.map(({ name, up, freeBytes, failures }) => ({
+        name,
+        state: up ? "UP" : "DOWN",
+        freeBytes,
+        failures,
+      })),
     });
   });
 }

@@ -13,6 +13,8 @@ export interface NodeHealthStatus {
   up: boolean;
   /** Null where the node can't tell or is down. */
   freeBytes: number | null;
+  /** Reads and writes that failed on it since the start, bad checksums among them. */
+  failures: number;
   /** Why it is down. */
   error?: unknown;
 }
@@ -27,12 +29,13 @@ export class NodeHealth {
   #status: NodeHealthStatus;
   #probedAt = Number.NEGATIVE_INFINITY;
   #probing: Promise<NodeHealthStatus> | undefined;
+  #failures = 0;
 
   constructor(node: StorageNode, logger: StorageLogger, maxAgeMs: number) {
     this.node = node;
     this.#logger = logger;
     this.#maxAgeMs = maxAgeMs;
-    this.#status = { name: node.name, up: true, freeBytes: null };
+    this.#status = { name: node.name, up: true, freeBytes: null, failures: 0 };
   }
 
   /** What is known at once; when that is old, a probe starts behind the caller's back. */
@@ -43,7 +46,14 @@ export class NodeHealth {
 
   /** What is known, probed first when that is old. */
   async recent(): Promise<NodeHealthStatus> {
-    return this.#isOld() ? await this.probe() : this.#status;
+    const status = this.#isOld() ? await this.probe() : this.#status;
+    return { ...status, failures: this.#failures };
+  }
+
+  /** Counts a failure, and probes whether the node is still up. */
+  fail(): void {
+    this.#failures++;
+    void this.probe();
   }
 
   /** Probes now. Callers at the same time share a probe; it never rejects. */
@@ -63,10 +73,10 @@ export class NodeHealth {
     const wasUp = this.#status.up;
     try {
       const { freeBytes } = await this.#probeInTime();
-      this.#status = { name, up: true, freeBytes };
+      this.#status = { name, up: true, freeBytes, failures: this.#failures };
       if (!wasUp) this.#logger.warn({ node: name }, "Storage node is up again");
     } catch (error) {
-      this.#status = { name, up: false, freeBytes: null, error };
+      this.#status = { name, up: false, freeBytes: null, failures: this.#failures, error };
       if (wasUp) this.#logger.error({ node: name, err: error }, "Storage node is down");
     }
     this.#probedAt = performance.now();

@@ -149,7 +149,7 @@ export class NodeSet implements StorageNode {
 
   #onFailure(blob: string, node: StorageNode, error: unknown, what: string): void {
     this.#logger.error({ blob, node: node.name, err: error }, `Storage node failed: ${what}`);
-    void this.#health.get(node.name)?.probe();
+    this.#health.get(node.name)?.fail();
   }
 
   #named({ id, nodes }: Pick<StoredBlob, "id" | "nodes">): StorageNode[] {

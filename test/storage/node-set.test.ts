@@ -266,9 +266,9 @@ describe("NodeSet health", () => {
     disk("node3").fail.probe = error;
     expect(await set.probe()).toEqual({ freeBytes: 12 });
     expect(await set.status()).toEqual([
-      { name: "node1", up: true, freeBytes: 5 },
-      { name: "node2", up: true, freeBytes: 7 },
-      { name: "node3", up: false, freeBytes: null, error },
+      { name: "node1", up: true, freeBytes: 5, failures: 0 },
+      { name: "node2", up: true, freeBytes: 7, failures: 0 },
+      { name: "node3", up: false, freeBytes: null, failures: 0, error },
     ]);
     disk("node2").freeBytes = null;
     expect(await set.probe()).toEqual({ freeBytes: null });
