@@ -1,3 +1,6 @@
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { generate } from "./load/generate.ts";
 import type { Load, LoadResult } from "./load/generator.ts";
 import { cpuSeconds, median, peakRssMiB, resetPeakRss } from "./measure.ts";
@@ -27,8 +30,24 @@ interface Round extends LoadResult {
   peakRss: number;
 }
 
+const WARMED_BYTES = 1024 * 2 ** 20;
+const WARMING = Buffer.alloc(8 * 2 ** 20, 1);
+
+/**
+ * Fills memory by a file and gives it back. A virtual machine's host takes free pages away, and whoever first touches
+ * them again waits for it: left alone, that would be counted for whichever server comes after a pause.
+ */
+async function warmMemory(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "stowage-warm-"));
+  const file = await open(join(folder, "pages"), "w");
+  for (let written = 0; written < WARMED_BYTES; written += WARMING.length) await file.write(WARMING);
+  await file.close();
+  await rm(folder, { recursive: true });
+}
+
 async function measure({ server, load }: Contestant): Promise<Round> {
   const job = { port: server.port, ...(await load()) };
+  await warmMemory();
   resetPeakRss(server.pid);
   const before = cpuSeconds(server.pid);
   const result = await generate(job);

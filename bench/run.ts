@@ -4,6 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { downloadSuite } from "./suites/download.ts";
+import { floorSuite } from "./suites/floor.ts";
 import { memorySuite } from "./suites/memory.ts";
 import { metadataSuite } from "./suites/metadata.ts";
 import { uploadSuite } from "./suites/upload.ts";
@@ -11,6 +12,7 @@ import { workersSuite } from "./suites/workers.ts";
 
 const suites: Record<string, (folder: string, rounds: number) => Promise<object[]>> = {
   upload: uploadSuite,
+  floor: floorSuite,
   download: downloadSuite,
   workers: workersSuite,
   metadata: metadataSuite,

@@ -48,6 +48,28 @@ export async function startStockUpload(folder: string): Promise<Server> {
   };
 }
 
+/** What Node's HTTP server can do at most, with nothing around it. */
+export async function startFloor(
+  folder: string,
+  mode: "drop" | "hash" | "write",
+  flags: string[] = [],
+): Promise<Server> {
+  await mkdir(folder, { recursive: true });
+  const port = await freePort();
+  const args = [...flags, script("floor-process.ts"), folder, String(port), mode];
+  const server = await start(process.execPath, args, port);
+  const names = { drop: "Node, body dropped", hash: "Node, SHA-256", write: "Node, SHA-256 and written" };
+  const request: LoadRequest = { head: "PUT / HTTP/1.1\r\nHost: bench\r\n", payload: CHUNK, expect: [200] };
+  return {
+    name: flags.length > 0 ? `${names[mode]}, small young generation` : names[mode],
+    port,
+    pid: server.pid,
+    stop: server.stop,
+    uploads: async (connections, chunks) => deal(Array<LoadRequest>(chunks).fill(request), connections),
+    clean: () => empty(folder),
+  };
+}
+
 /** @tus/server with @tus/file-store: each connection appends to an upload of its own. */
 export async function startTus(folder: string): Promise<Server> {
   await mkdir(folder, { recursive: true });

@@ -1,5 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { LoadRequest } from "../load/generator.ts";
 import { CHUNK, deal, freePort, type Server, start } from "./server.ts";
 
@@ -26,6 +27,12 @@ export async function startStowage(folder: string, { name, route, settings = {} 
   };
   const server = await start(process.execPath, ["--max-semi-space-size=2", "dist/src/main.js"], port, env);
   const opened: string[] = [];
+  /** Blobs of files that stay. */
+  let kept = 0;
+  const blobs = async () => {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile() && entry.name.length === 36).length;
+  };
   let token = "";
   // biome-ignore lint/suspicious/noExplicitAny: whatever was asked for
   async function graphql(query: string): Promise<any> {
@@ -78,11 +85,14 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     },
     async clean() {
       for (const id of opened.splice(0)) await graphql(`mutation { abortUpload(uploadId: "${id}") }`);
+      // The freeing goes on in the background: wait, lest it be counted where it doesn't belong.
+      while ((await blobs()) > kept) await sleep(50);
     },
     async fileOf(size) {
       const chunks = Math.ceil(size / CHUNK);
       const id = await begin(chunks * CHUNK);
       opened.pop();
+      kept += chunks;
       const body = Buffer.alloc(CHUNK, "stowage ");
       for (let index = 0; index < chunks; index++) {
         const url = `http://127.0.0.1:${port}/uploads/${id}/chunks/${index}`;
