@@ -14,6 +14,12 @@ const TOKEN_FORM = /^stw_[A-Za-z0-9_-]{43}$/;
 /** `lastUsedAt` is as exact as this, so that reading doesn't write each time. */
 const LAST_USED_PRECISION_MS = 60_000;
 
+// By hand, because it runs for every request.
+const SIGNED_IN = `
+  select user.*, token.id as token_id, coalesce(token.last_used_at < ?, 1) as token_stale
+  from access_tokens token join users user on user.id = token.user_id
+  where token.token_hash = ? and token.expires_at > ?`;
+
 export interface SignedIn {
   /** Shown this once. */
   token: string;
@@ -107,12 +113,17 @@ export class AccountService {
   async authenticate(token: string): Promise<User | null> {
     if (!TOKEN_FORM.test(token)) return null;
     const now = new Date();
-    const found = await this.#database.read((em) =>
-      em.findOne(AccessToken, { tokenHash: hashToken(token), expiresAt: { $gt: now } }, { populate: ["user"] }),
-    );
-    if (found === null) return null;
-    if (found.lastUsedAt == null || now.getTime() - found.lastUsedAt.getTime() > LAST_USED_PRECISION_MS) {
-      await this.#database.transaction((em) => em.nativeUpdate(AccessToken, { id: found.id }, { lastUsedAt: now }));
+    const stale = new Date(now.getTime() - LAST_USED_PRECISION_MS);
+    const found = await this.#database.read(async (em) => {
+      type Row = { token_id: string; token_stale: number };
+      const [row] = await em.execute<Row[]>(SIGNED_IN, [stale, hashToken(token), now]);
+      return row && { user: em.map(User, row as never), tokenId: row.token_id, isStale: Number(row.token_stale) === 1 };
+    });
+    if (found === undefined) return null;
+    if (found.isStale) {
+      await this.#database.transaction((em) =>
+        em.nativeUpdate(AccessToken, { id: found.tokenId }, { lastUsedAt: now }),
+      );
     }
     return found.user as User;
   }

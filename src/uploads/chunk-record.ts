@@ -1,6 +1,6 @@
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import type { Database, EntityManager } from "../database.ts";
-import type { StoredFile } from "../files/file.ts";
+import { StoredFile } from "../files/file.ts";
 
 /** A chunk whose bytes are on the nodes. */
 export interface StoredChunk {
@@ -15,6 +15,7 @@ export interface StoredChunk {
 }
 
 // By hand, because they run for every chunk: through the unit of work they take a good part of a chunk's CPU time.
+const UPLOAD = "select * from files where id = ? and owner_id = ?";
 const DIGEST = `
   select chunk.sha256 from file_chunks entry join chunks chunk on chunk.id = entry.chunk_id
   where entry.file_id = ? and entry.\`offset\` = ?`;
@@ -25,6 +26,12 @@ const INSERT_CHUNK = "insert into chunks (id, size, sha256, block_checksums, cre
 const INSERT_REPLICA = "insert into chunk_replicas (chunk_id, node) values (?, ?)";
 const INSERT_ENTRY = "insert into file_chunks (file_id, `offset`, chunk_id) values (?, ?, ?)";
 const COUNTERS = "select received_chunks as chunks, received_bytes as bytes from files where id = ?";
+
+/** The upload, when it is this user's. */
+export async function findUpload(em: EntityManager, id: string, ownerId: string): Promise<StoredFile | null> {
+  const [row] = await em.execute<object[]>(UPLOAD, [id, ownerId]);
+  return row === undefined ? null : (em.map(StoredFile, row as never) as StoredFile);
+}
 
 /** The SHA-256 of the chunk at an offset; null when there is none yet. */
 export async function digestAt(em: EntityManager, fileId: string, offset: number): Promise<Buffer | null> {

@@ -3,12 +3,12 @@ import type { User } from "../accounts/user.ts";
 import type { Database } from "../database.ts";
 import { NotFoundError, StowageError } from "../errors.ts";
 import { parseDigest } from "../files/digest.ts";
-import { StoredFile } from "../files/file.ts";
+import type { StoredFile } from "../files/file.ts";
 import { isId } from "../files/id.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
 import { receiveChunk, wrongSize } from "./chunk-receiver.ts";
-import { digestAt, recordChunk, type StoredChunk } from "./chunk-record.ts";
+import { digestAt, findUpload, recordChunk, type StoredChunk } from "./chunk-record.ts";
 import { refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {
@@ -91,7 +91,7 @@ export class ChunkService {
   }
 
   async #find(user: User, id: string): Promise<StoredFile> {
-    const upload = isId(id) ? await this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id })) : null;
+    const upload = isId(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
     if (upload === null) throw new NotFoundError("upload");
     return upload;
   }
