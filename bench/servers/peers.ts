@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, open, readdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { freePort } from "../../test/support/mysql-server.ts";
 import type { LoadRequest } from "../load/generator.ts";
-import { CHUNK, deal, freePort, type Server, start } from "./server.ts";
+import { CHUNK, deal, type Server, start } from "./server.ts";
 
 const BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW7";
 

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { LoadRequest } from "../load/generator.ts";
 
 export const CHUNK = 8 * 1024 * 1024;
@@ -17,14 +16,6 @@ export interface Server {
   /** Stores a file of this size and tells how to get it. */
   fileOf?(size: number): Promise<{ head: string }>;
   stop(): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export interface Started {

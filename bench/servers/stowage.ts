@@ -1,8 +1,9 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../test/support/mysql-server.ts";
 import type { LoadRequest } from "../load/generator.ts";
-import { CHUNK, deal, freePort, type Server, start } from "./server.ts";
+import { CHUNK, deal, type Server, start } from "./server.ts";
 
 const UPLOAD_CHUNK = "mutation($id:ID!,$i:Int!,$c:Upload!){uploadChunk(uploadId:$id,index:$i,chunk:$c){receivedBytes}}";
 const BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW7";
