@@ -95,8 +95,8 @@ async function time(database: Database, files: number): Promise<Timings> {
   await of("uploadChunk, 64 KiB", TIMES, (index) =>
     chunks.store(user, upload.id, {
       index: index * 2,
-      batches: async function* () {
-        yield [body];
+      open: async function* () {
+        yield body;
       },
     }),
   );

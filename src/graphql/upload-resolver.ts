@@ -68,8 +68,8 @@ export class UploadResolver {
     sha256: string | null,
   ): Promise<UploadSessionType> {
     const user = await signedIn(context);
-    const batches = async () => (await chunk).batches;
-    return UploadSessionType.of(await this.#chunks.store(user, uploadId, { index, batches, sha256 }));
+    const open = async () => (await chunk).bytes;
+    return UploadSessionType.of(await this.#chunks.store(user, uploadId, { index, open, sha256 }));
   }
 
   @Mutation(() => FileType, {

@@ -45,7 +45,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
         throw new RequestBodyError(411, "Send the chunk's size as Content-Length.");
       }
       const sha256 = claimedDigest(request.headers["content-digest"]?.toString());
-      const sent = { index: Number(index), size: Number(length), sha256, batches: () => bytes };
+      const sent = { index: Number(index), size: Number(length), sha256, open: () => bytes };
       return progress(await chunks.store(user, id, sent));
     } finally {
       // What wasn't read still comes; the client reads our answer after it.

@@ -1,22 +1,30 @@
 import type { IncomingMessage } from "node:http";
 import { RequestBodyError, tooLarge } from "./request-body-error.ts";
+import { SlabPool } from "./slab-pool.ts";
 
-/** Bytes that are read ahead; then the connection waits. */
-const READ_AHEAD = 512 * 1024;
+const slabs = new SlabPool();
 
 /**
- * A request's bytes, pulled in batches: each has what came in since the last, so that the work of a wake-up is shared
- * by many of the socket's small reads. It takes over `data` events rather than the request's own iterator, which joins
- * buffered reads by copying and destroys the request when left.
+ * A request's bytes, pulled in slabs of SLAB_SIZE; the first and the last may be shorter. A yielded buffer is the
+ * reader's until it asks for the next one; meanwhile the one after it fills, and then the connection waits.
+ *
+ * Node makes a buffer of its own for each 64 KiB that it reads. Their bytes are moved to slabs that are used again, and
+ * their memory is freed at once: left to the garbage collector they hold a multiple of what is in flight. It takes over
+ * `data` events, as the request's own iterator joins buffered reads by copying and destroys the request when left.
  */
-export class RequestBytes implements AsyncIterableIterator<Buffer[], undefined> {
+export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
   readonly #request: IncomingMessage;
-  #queue: Buffer[] = [];
-  #queuedBytes = 0;
   /** Bytes. */
   #allowance: number;
-  #waiting: PromiseWithResolvers<IteratorResult<Buffer[], undefined>> | undefined;
-  #wakes = false;
+  /** Fills with what comes in. */
+  #slab: Buffer | undefined;
+  #filled = 0;
+  /** The reader's. */
+  #given: Buffer | undefined;
+  /** A read that went beyond a full slab, and from where. */
+  #rest: { read: Buffer; from: number } | undefined;
+  #first = true;
+  #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
   #ended = false;
   #failure: Error | undefined;
   #dropped: Promise<void> | undefined;
@@ -42,50 +50,61 @@ export class RequestBytes implements AsyncIterableIterator<Buffer[], undefined> 
     return this;
   }
 
-  next(): Promise<IteratorResult<Buffer[], undefined>> {
+  next(): Promise<IteratorResult<Buffer, undefined>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#queue.length > 0) return this.#give();
-    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    if (this.#given !== undefined) slabs.give(this.#given);
+    this.#given = undefined;
     this.#waiting = Promise.withResolvers();
-    this.#request.resume();
-    return this.#waiting.promise;
+    const { promise } = this.#waiting;
+    this.#hand();
+    return promise;
   }
 
-  #give(): Promise<IteratorResult<Buffer[], undefined>> {
-    const value = this.#queue;
-    this.#allowance -= this.#queuedBytes;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+  /** Gives the reader a slab when it waits and one is ready. The first one needn't be full: a head may be all there is. */
+  #hand(): void {
+    if (this.#waiting === undefined) return;
+    const ready = this.#filled === this.#slab?.length || this.#ended || this.#first;
+    if (this.#slab !== undefined && ready) {
+      this.#waiting.resolve({ done: false, value: this.#slab.subarray(0, this.#filled) });
+      this.#given = this.#slab;
+      this.#slab = undefined;
+      this.#filled = 0;
+      this.#first = false;
+    } else if (this.#ended && this.#slab === undefined) {
+      this.#waiting.resolve({ done: true, value: undefined });
+    } else {
+      this.#request.resume();
+      return;
+    }
+    this.#waiting = undefined;
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#store(rest.read, rest.from);
+    this.#request.resume();
+  }
+
+  readonly #take = (read: Buffer) => {
+    this.#allowance -= read.length;
     if (this.#allowance < 0) {
       this.#fail(tooLarge("The request is larger than it may be."));
-      return Promise.reject(this.#failure);
+      return;
     }
-    return Promise.resolve({ done: false, value });
+    this.#store(read);
+    this.#hand();
+  };
+
+  #store(read: Buffer, from = 0): void {
+    this.#slab ??= slabs.take();
+    const copied = read.copy(this.#slab, this.#filled, from);
+    this.#filled += copied;
+    if (from + copied < read.length) this.#rest = { read, from: from + copied };
+    else free(read);
+    if (this.#filled === this.#slab.length) this.#request.pause();
   }
-
-  readonly #take = (chunk: Buffer) => {
-    this.#queue.push(chunk);
-    this.#queuedBytes += chunk.length;
-    if (this.#queuedBytes >= READ_AHEAD) this.#request.pause();
-    if (this.#waiting === undefined || this.#wakes) return;
-    // The socket may have more to give at this turn of the event loop.
-    this.#wakes = true;
-    setImmediate(this.#wake);
-  };
-
-  readonly #wake = () => {
-    this.#wakes = false;
-    const waiting = this.#waiting;
-    if (waiting === undefined || this.#queue.length === 0) return;
-    this.#waiting = undefined;
-    waiting.resolve(this.#give());
-  };
 
   readonly #end = () => {
     this.#ended = true;
-    this.#wake();
-    this.#waiting?.resolve({ done: true, value: undefined });
-    this.#waiting = undefined;
+    this.#hand();
   };
 
   readonly #leave = () => {
@@ -97,8 +116,12 @@ export class RequestBytes implements AsyncIterableIterator<Buffer[], undefined> 
   /** The first failure is the one that stays. */
   #fail(error: Error): void {
     this.#failure ??= error;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#request.off("data", this.#take);
+    if (this.#slab !== undefined) slabs.give(this.#slab);
+    // Not given back: its reader may be busy with it.
+    this.#given = undefined;
+    this.#slab = undefined;
+    this.#rest = undefined;
     this.#waiting?.reject(this.#failure);
     this.#waiting = undefined;
   }
@@ -112,19 +135,24 @@ export class RequestBytes implements AsyncIterableIterator<Buffer[], undefined> 
   #drop(allowance: number): Promise<void> {
     const request = this.#request;
     this.#fail(new RequestBodyError(400, "The request was answered before its file was read."));
-    request.off("data", this.#take);
     if (this.#ended || request.destroyed) {
       return Promise.resolve();
     }
     let left = allowance;
-    request.on("data", (chunk: Buffer) => {
-      left -= chunk.length;
+    request.on("data", (read: Buffer) => {
+      left -= read.length;
       if (left < 0) {
         request.destroy();
       }
+      free(read);
     });
     return new Promise((resolve) => {
       request.once("end", resolve).once("close", resolve).resume();
     });
   }
+}
+
+/** Frees a read's memory now, where nothing else shares it. The buffer is empty from then on. */
+function free({ buffer, length }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
 }

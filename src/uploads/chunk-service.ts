@@ -14,8 +14,11 @@ import { refuseClosed } from "./upload-service.ts";
 export interface SentChunk {
   /** Zero-based. */
   index: number;
-  /** Opens the bytes, in batches of buffers; called at most once, and not at all where they aren't needed. */
-  batches: () => Promise<AsyncIterable<Buffer[]>> | AsyncIterable<Buffer[]>;
+  /**
+   * Opens the bytes; called at most once, and not at all where they aren't needed. Each buffer is used only until the
+   * next one is asked for.
+   */
+  open: () => Promise<AsyncIterable<Uint8Array>> | AsyncIterable<Uint8Array>;
   /** Hex, when the client names it. */
   sha256?: string | null | undefined;
   /** Bytes, when they are known before the body is read. */
@@ -51,7 +54,7 @@ export class ChunkService {
     const present = upload.receivedChunks === 0 ? null : await this.#digestAt(upload, start);
     if (present !== null) {
       if (!claimed?.equals(present)) {
-        const { sha256 } = await receiveChunk(await sent.batches(), size, null);
+        const { sha256 } = await receiveChunk(await sent.open(), size, null);
         checkClaim(claimed, sha256);
         refuseOther(present, sha256, sent.index);
       }
@@ -63,7 +66,7 @@ export class ChunkService {
     const writer = await this.#storage.create(id, size);
     let chunk: StoredChunk;
     try {
-      const received = await receiveChunk(await sent.batches(), size, writer);
+      const received = await receiveChunk(await sent.open(), size, writer);
       checkClaim(claimed, received.sha256);
       const nodes = await writer.commit();
       chunk = { ...received, id, offset: start, size, nodes };

@@ -14,7 +14,7 @@ export interface MultipartRequestLimits {
 
 /**
  * What an Upload variable resolves to: a file on its way from the client. It is read as it arrives, so once only,
- * either by `batches` or by `createReadStream`; a second reading throws at its start.
+ * either by `bytes` or by `createReadStream`; a second reading throws at its start.
  */
 export interface StreamedUpload {
   readonly fieldName: string;
@@ -24,9 +24,10 @@ export interface StreamedUpload {
   readonly encoding: string;
   /**
    * Pulls from the client's connection at the reader's pace. Ends only when the whole file has come; throws
-   * RequestBodyError when the client leaves, the body is malformed, the file is too large or another follows.
+   * RequestBodyError when the client leaves, the body is malformed, the file is too large or another follows. A buffer
+   * is the reader's until it asks for the next one.
    */
-  readonly batches: AsyncIterable<Buffer[]>;
+  readonly bytes: AsyncIterable<Buffer>;
   createReadStream(options?: { encoding?: BufferEncoding; highWaterMark?: number }): Readable;
 }
 
@@ -243,14 +244,15 @@ function openUpload(
     filename: part.filename ?? "",
     mimetype: part.contentType,
     encoding: part.encoding,
-    batches: { [Symbol.asyncIterator]: open },
+    bytes: { [Symbol.asyncIterator]: open },
     createReadStream: (options) =>
-      Readable.from(oneByOne(open()), { highWaterMark: 64 * 1024, ...options, objectMode: false }),
+      Readable.from(copies(open()), { highWaterMark: 64 * 1024, ...options, objectMode: false }),
   };
 }
 
-async function* oneByOne(batches: AsyncIterable<Buffer[]>): AsyncGenerator<Buffer, void, undefined> {
-  for await (const batch of batches) yield* batch;
+/** A stream asks for the next buffer before its reader is done with the last. */
+async function* copies(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const piece of bytes) yield Buffer.from(piece);
 }
 
 /** Looks past the file's end before it ends, so that no reader takes for good what came with a second file. */
@@ -258,15 +260,15 @@ async function* readFile(
   reader: MultipartReader,
   part: MultipartPart,
   maxFileSize: number,
-): AsyncGenerator<Buffer[], void, undefined> {
+): AsyncGenerator<Buffer, void, undefined> {
   try {
     let size = 0;
-    for await (const batch of part.batches) {
-      for (const piece of batch) size += piece.length;
+    for await (const piece of part.bytes) {
+      size += piece.length;
       if (size > maxFileSize) {
         throw tooLarge(`The file exceeds the ${maxFileSize} byte size limit.`);
       }
-      yield batch;
+      yield piece;
     }
     for (let next = await reader.nextPart(); next !== null; next = await reader.nextPart()) {
       if (next.isFile) {

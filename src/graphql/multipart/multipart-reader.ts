@@ -2,10 +2,11 @@ import { describePart, MultipartError, type PartDescription } from "./part-heade
 
 export interface MultipartPart extends PartDescription {
   /**
-   * The part's bytes in order, in batches of buffers that share memory with the reads they came from. May be iterated
-   * once; what is left unread, `nextPart` skips. Throws where the body is truncated or the source fails.
+   * The part's bytes in order. A buffer is the reader's until it asks for the next one: it shares memory with the read
+   * that it came from. May be iterated once; what is left unread, `nextPart` skips. Throws where the body is truncated
+   * or the source fails.
    */
-  readonly batches: AsyncIterable<Buffer[]>;
+  readonly bytes: AsyncIterable<Buffer>;
   /** Reads the whole body as UTF-8. Null, and the rest unread, when it is longer than `maxBytes`. */
   text(maxBytes: number): Promise<string | null>;
 }
@@ -24,11 +25,9 @@ const TRUNCATED = "The multipart body ends before its closing delimiter.";
  * only when asked. It never ends the source: whoever made that releases it. After an error, each call throws it again.
  */
 export class MultipartReader {
-  readonly #source: AsyncIterator<Buffer[]>;
+  readonly #source: AsyncIterator<Buffer>;
   /** CRLF, two dashes, the boundary. Its only CR is the first byte, on which the search in `#scan` relies. */
   readonly #delimiter: Buffer;
-  /** What was read and is not begun yet, the next one last. */
-  #ahead: Buffer[] = [];
   #buffer: Buffer = NOTHING;
   #position = 0;
   /** How much of a delimiter the reads so far end with. The first one needs no CRLF, so that counts as seen. */
@@ -38,8 +37,11 @@ export class MultipartReader {
   #busy = false;
   #failure: unknown;
 
-  /** @param boundary as `boundaryOf` gives it */
-  constructor(source: AsyncIterable<Buffer[]>, boundary: string) {
+  /**
+   * @param source its buffers need to last only until the next one is asked for
+   * @param boundary as `boundaryOf` gives it
+   */
+  constructor(source: AsyncIterable<Buffer>, boundary: string) {
     this.#source = source[Symbol.asyncIterator]();
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
   }
@@ -66,7 +68,7 @@ export class MultipartReader {
     const description = describePart(header);
     this.#part = description;
     let opened = false;
-    const batches = {
+    const bytes = {
       [Symbol.asyncIterator]: () => {
         if (opened) {
           throw new Error("The part's body can be read only once.");
@@ -75,19 +77,19 @@ export class MultipartReader {
         return this.#readBody(description);
       },
     };
-    return { ...description, batches, text: (maxBytes) => readText(batches, maxBytes) };
+    return { ...description, bytes, text: (maxBytes) => readText(bytes, maxBytes) };
   }
 
-  async *#readBody(part: object): AsyncGenerator<Buffer[], void, undefined> {
+  async *#readBody(part: object): AsyncGenerator<Buffer, void, undefined> {
     for (;;) {
       if (this.#part !== part) {
         throw new Error("The part's body was skipped: the next part was asked for.");
       }
-      const pieces = await this.#exclusively(() => this.#nextPieces());
-      if (pieces === null) {
+      const piece = await this.#exclusively(() => this.#nextPiece());
+      if (piece === null) {
         return;
       }
-      yield pieces;
+      yield piece;
     }
   }
 
@@ -114,9 +116,9 @@ export class MultipartReader {
     let preamble = 0;
     while (this.#state !== "delimiter") {
       const inPreamble = this.#state === "preamble";
-      const pieces = await this.#nextPieces();
-      if (inPreamble && pieces !== null) {
-        preamble += bytesOf(pieces);
+      const piece = await this.#nextPiece();
+      if (inPreamble && piece !== null) {
+        preamble += piece.length;
         if (preamble > MAX_PREAMBLE) {
           throw new MultipartError(`The multipart body has no delimiter in its first ${MAX_PREAMBLE} bytes.`);
         }
@@ -124,25 +126,21 @@ export class MultipartReader {
     }
   }
 
-  /** The next bytes before a delimiter, all that were read; null once the delimiter is reached, and passed. */
-  async #nextPieces(): Promise<Buffer[] | null> {
-    const pieces: Buffer[] = [];
+  /** The next bytes before a delimiter; null once the delimiter is reached, and passed. */
+  async #nextPiece(): Promise<Buffer | null> {
     while (this.#state !== "delimiter") {
       if (this.#position === this.#buffer.length) {
-        if (this.#ahead.length === 0 && pieces.length > 0) {
-          return pieces;
-        }
-        this.#buffer = this.#ahead.pop() ?? (await this.#read());
+        this.#buffer = await this.#read();
         this.#position = 0;
       }
       const piece = this.#scan();
       if (piece === null) {
         this.#state = "delimiter";
       } else if (piece !== undefined) {
-        pieces.push(piece);
+        return piece;
       }
     }
-    return pieces.length > 0 ? pieces : null;
+    return null;
   }
 
   /** The next bytes before a delimiter, null at a delimiter, or undefined if telling takes another read. */
@@ -226,41 +224,34 @@ export class MultipartReader {
 
   /** Adds a read to what is unread. That is a header's beginning at most, so the copy is a small one. */
   async #append(): Promise<void> {
-    const chunk = this.#ahead.pop() ?? (await this.#read());
-    const rest = this.#buffer.subarray(this.#position);
-    this.#buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const rest = Buffer.from(this.#buffer.subarray(this.#position));
+    const read = await this.#read();
+    this.#buffer = rest.length === 0 ? read : Buffer.concat([rest, read]);
     this.#position = 0;
   }
 
-  /** Reads a batch. @returns its first buffer; the others are ahead */
   async #read(): Promise<Buffer> {
     for (;;) {
       const { done, value } = await this.#source.next();
       if (done) {
         throw new MultipartError(TRUNCATED);
       }
-      this.#ahead = value.filter((buffer) => buffer.length > 0).reverse();
-      const first = this.#ahead.pop();
-      if (first !== undefined) {
-        return first;
+      if (value.length > 0) {
+        return value;
       }
     }
   }
 }
 
-function bytesOf(pieces: readonly Buffer[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.length, 0);
-}
-
-async function readText(batches: AsyncIterable<Buffer[]>, maxBytes: number): Promise<string | null> {
+async function readText(bytes: AsyncIterable<Buffer>, maxBytes: number): Promise<string | null> {
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const batch of batches) {
-    size += bytesOf(batch);
+  for await (const piece of bytes) {
+    size += piece.length;
     if (size > maxBytes) {
       return null;
     }
-    pieces.push(...batch);
+    pieces.push(Buffer.from(piece));
   }
   return Buffer.concat(pieces, size).toString("utf8");
 }

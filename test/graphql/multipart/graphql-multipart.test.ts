@@ -27,8 +27,8 @@ afterEach(async () => {
   }
 });
 
-async function* flat({ batches }: StreamedUpload): AsyncGenerator<Buffer> {
-  for await (const batch of batches) yield* batch;
+async function* copies({ bytes }: StreamedUpload): AsyncGenerator<Buffer> {
+  for await (const piece of bytes) yield Buffer.from(piece);
 }
 
 interface Served<T> {
@@ -168,7 +168,7 @@ describe("operations", () => {
     const { port, outcome } = await serve(async (request) => {
       const multipart = await processMultipartRequest(request, LIMITS);
       client.socket.write(`${FILE_HEAD.slice(start.length)}late${FILE_TAIL}`);
-      return text(flat(await fileOf(multipart)));
+      return text(copies(await fileOf(multipart)));
     });
     const client = await rawClient(port);
     client.socket.write(head(FIELDS.length + FILE_HEAD.length + 4 + FILE_TAIL.length) + FIELDS + start);
@@ -177,7 +177,7 @@ describe("operations", () => {
 
   test("a field of another name is passed over", async () => {
     const body = form({ token: "x", ...ONE_FILE, other: "y", f1: file() });
-    expect(await exchange(body, async (multipart) => text(flat(await fileOf(multipart))))).toBe("a");
+    expect(await exchange(body, async (multipart) => text(copies(await fileOf(multipart))))).toBe("a");
   });
 
   test("the variables satisfy the Upload scalar", async () => {
@@ -214,14 +214,14 @@ describe("the file", () => {
   test("body yields the bytes of a large file", async () => {
     const content = randomBytes(9 * MIB);
     const received = await exchange(form({ ...ONE_FILE, f1: file(content) }), async (multipart) =>
-      buffer(flat(await fileOf(multipart))),
+      buffer(copies(await fileOf(multipart))),
     );
     expect(received.equals(content)).toBe(true);
   });
 
   test("an empty file has no bytes", async () => {
     const body = form({ ...ONE_FILE, f1: file("") });
-    expect(await exchange(body, async (multipart) => text(flat(await fileOf(multipart))))).toBe("");
+    expect(await exchange(body, async (multipart) => text(copies(await fileOf(multipart))))).toBe("");
   });
 
   test("in a batch, it goes to the operation that the map names", async () => {
@@ -229,7 +229,7 @@ describe("the file", () => {
     const body = form({ operations, map: { f1: ["1.variables.file"] }, f1: file() });
     await exchange(body, async (multipart) => {
       expect(multipart.operations).toMatchObject([{ variables: { a: 1 } }, {}]);
-      expect(await text(flat(await opened(uploadAt(multipart.operations, 1, "variables", "file"))))).toBe("a");
+      expect(await text(copies(await opened(uploadAt(multipart.operations, 1, "variables", "file"))))).toBe("a");
     });
   });
 
@@ -243,7 +243,7 @@ describe("the file", () => {
       expect(first).toBe(second);
       expect(await text(first?.createReadStream() as Readable)).toBe("a");
       expect(() => second?.createReadStream()).toThrow("only once");
-      expect(() => second?.batches[Symbol.asyncIterator]()).toThrow("only once");
+      expect(() => second?.bytes[Symbol.asyncIterator]()).toThrow("only once");
     });
   });
 
@@ -289,7 +289,7 @@ describe("one file a request", () => {
     await exchange(form({ ...ONE_FILE, f1: file("abc"), f2: file() }), async (multipart) => {
       const pieces: Buffer[] = [];
       const reading = (async () => {
-        for await (const piece of flat(await fileOf(multipart))) {
+        for await (const piece of copies(await fileOf(multipart))) {
           pieces.push(piece);
         }
       })();
@@ -304,12 +304,12 @@ describe("sizes", () => {
     const limits = { ...LIMITS, maxFileSize: 200_000 };
     const content = "x".repeat(200_000);
     const body = form({ ...ONE_FILE, f1: file(content) });
-    expect(await exchange(body, async (multipart) => text(flat(await fileOf(multipart))), limits)).toBe(content);
+    expect(await exchange(body, async (multipart) => text(copies(await fileOf(multipart))), limits)).toBe(content);
   });
 
   test.each([200_001, 600_000])("a file of %i bytes is too large for 200000: body and stream throw", async (size) => {
     for (const read of [
-      (upload: StreamedUpload) => flat(upload),
+      (upload: StreamedUpload) => copies(upload),
       (upload: StreamedUpload) => upload.createReadStream(),
     ]) {
       const body = form({ ...ONE_FILE, f1: file("x".repeat(size)) });
@@ -477,7 +477,7 @@ describe("refused requests, each with its reason", () => {
   test("a file truncated by its sender: the upload's body throws", async () => {
     const { url, outcome } = await serve(async (request) => {
       const multipart = await processMultipartRequest(request, LIMITS);
-      return buffer(flat(await fileOf(multipart)));
+      return buffer(copies(await fileOf(multipart)));
     });
     const headers = { "content-type": `multipart/form-data; boundary=${BOUNDARY}` };
     await fetch(url, { method: "POST", headers, body: `${FIELDS}${FILE_HEAD}abc\r\n--${BOUNDARY.slice(0, 4)}` });
@@ -532,7 +532,7 @@ describe("a client that leaves", () => {
   });
 
   test.each([
-    ["body", (upload: StreamedUpload) => flat(upload)],
+    ["body", (upload: StreamedUpload) => copies(upload)],
     ["stream", (upload: StreamedUpload) => upload.createReadStream()],
   ])("in the middle of the file: its %s throws what never ends a file", async (_, read) => {
     let received = 0;
@@ -544,8 +544,8 @@ describe("a client that leaves", () => {
     });
     const { socket } = await rawClient(port);
     socket.write(head(1_000_000) + FIELDS + FILE_HEAD);
-    socket.write(Buffer.alloc(70_000));
-    await until(() => received === 70_000);
+    socket.write(Buffer.alloc(300_000));
+    await until(() => received > 0);
     socket.destroy();
     await expect(outcome).rejects.toMatchObject(LEFT);
   });
@@ -562,13 +562,13 @@ describe("a client that leaves", () => {
     socket.write(`${head(1_000_000) + FIELDS + FILE_HEAD}abc`);
     const upload = await outcome;
     expect(() => upload.createReadStream()).toThrow(expect.objectContaining(LEFT));
-    expect(() => upload.batches[Symbol.asyncIterator]()).toThrow(expect.objectContaining(LEFT));
+    expect(() => upload.bytes[Symbol.asyncIterator]()).toThrow(expect.objectContaining(LEFT));
   });
 
   test("after the last byte: the file is whole", async () => {
     const { port, outcome } = await serve(async (request) => {
       const multipart = await processMultipartRequest(request, LIMITS);
-      const body = flat(await fileOf(multipart));
+      const body = copies(await fileOf(multipart));
       await until(() => request.readableEnded);
       socket.destroy();
       await closed(request.socket);
@@ -591,7 +591,7 @@ describe("the connection", () => {
       await delay(300);
       const taken = request.socket.bytesRead;
       let read = 0;
-      for await (const piece of flat(upload)) {
+      for await (const piece of copies(upload)) {
         read += piece.length;
       }
       return { taken, read };
@@ -612,7 +612,7 @@ describe("the connection", () => {
     [
       "left in the middle",
       async (multipart) => {
-        for await (const _ of flat(await fileOf(multipart))) {
+        for await (const _ of copies(await fileOf(multipart))) {
           break;
         }
       },
@@ -673,7 +673,7 @@ describe("the connection", () => {
     const { port, outcome } = await serve(async (request) => {
       const multipart = await processMultipartRequest(request, LIMITS);
       const upload = await fileOf(multipart);
-      const reading = buffer(flat(upload)).catch((error) => error);
+      const reading = buffer(copies(upload)).catch((error) => error);
       const finished = multipart.finish();
       client.socket.write(`abc${FILE_TAIL}`);
       await finished;

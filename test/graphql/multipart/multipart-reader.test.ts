@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { type MultipartPart, MultipartReader } from "../../../src/graphql/multipart/multipart-reader.ts";
 import { boundaryOf, MultipartError } from "../../../src/graphql/multipart/part-header.ts";
@@ -34,22 +35,14 @@ function encode(parts: Sent[]): Buffer {
   ]);
 }
 
-/** In batches of one, two and three reads by turns. */
-async function* reads(pieces: Iterable<Buffer | Error>): AsyncGenerator<Buffer[]> {
-  let batch: Buffer[] = [];
-  let size = 1;
+/** Each read is gone when the next one is asked for, as those of a request are. */
+async function* reads(pieces: Iterable<Buffer | Error>): AsyncGenerator<Buffer> {
   for (const piece of pieces) {
-    if (piece instanceof Error) {
-      yield batch;
-      throw piece;
-    }
-    batch.push(piece);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
-    size = (size % 3) + 1;
+    if (piece instanceof Error) throw piece;
+    const read = Buffer.from(piece);
+    yield read;
+    read.fill("?");
   }
-  yield batch;
 }
 
 function readerOf(...pieces: (Buffer | string | Error)[]): MultipartReader {
@@ -59,10 +52,10 @@ function readerOf(...pieces: (Buffer | string | Error)[]): MultipartReader {
   );
 }
 
-async function collect(batches: AsyncIterable<Buffer[]> | undefined): Promise<Buffer[]> {
+async function collect(bytes: AsyncIterable<Buffer> | undefined): Promise<Buffer[]> {
   const pieces: Buffer[] = [];
-  for await (const batch of batches ?? []) {
-    pieces.push(...batch);
+  for await (const piece of bytes ?? []) {
+    pieces.push(Buffer.from(piece));
   }
   return pieces;
 }
@@ -71,7 +64,7 @@ async function decode(pieces: Buffer[]): Promise<Sent[]> {
   const reader = readerOf(...pieces);
   const parts: Sent[] = [];
   for (let part = await reader.nextPart(); part !== null; part = await reader.nextPart()) {
-    const content = Buffer.concat(await collect(part.batches));
+    const content = Buffer.concat(await collect(part.bytes));
     parts.push({ name: part.name, ...(part.filename === undefined ? {} : { filename: part.filename }), content });
   }
   return parts;
@@ -152,8 +145,10 @@ describe("bodies", () => {
   test("what a read holds is yielded without a copy", async () => {
     const content = randomBytes(64 * 1024);
     const head = Buffer.from(`--${BOUNDARY}\r\n${header({ name: "1", filename: "f" })}\r\n\r\n`);
-    const part = await readerOf(head, content, Buffer.from(`\r\n--${BOUNDARY}--`)).nextPart();
-    const pieces = await collect(part?.batches);
+    const source = Readable.from([head, content, Buffer.from(`\r\n--${BOUNDARY}--`)]);
+    const part = await new MultipartReader(source, BOUNDARY).nextPart();
+    const pieces: Buffer[] = [];
+    for await (const piece of part?.bytes ?? []) pieces.push(piece);
     expect(pieces).toHaveLength(1);
     expect(pieces[0]?.buffer).toBe(content.buffer);
   });
@@ -164,13 +159,13 @@ describe("bodies", () => {
     const pieces = Array.from({ length: 160 }, (_, i) => body.subarray(i * 100, (i + 1) * 100));
     const reader = readerOf(...pieces);
     const first = await reader.nextPart();
-    for await (const piece of first?.batches ?? []) {
+    for await (const piece of first?.bytes ?? []) {
       expect(piece.length).toBeGreaterThan(0);
       break;
     }
     expect((await reader.nextPart())?.name).toBe("b");
     const third = await reader.nextPart();
-    expect(Buffer.concat(await collect(third?.batches))).toEqual(parts[2]?.content);
+    expect(Buffer.concat(await collect(third?.bytes))).toEqual(parts[2]?.content);
     expect(await reader.nextPart()).toBeNull();
     expect(await reader.nextPart()).toBeNull();
   });
@@ -178,8 +173,8 @@ describe("bodies", () => {
   test("a body can be read once, and not after it was skipped", async () => {
     const reader = readerOf(message(["a", "b"].map((name) => header({ name }))));
     const first = await reader.nextPart();
-    const iterator = first?.batches[Symbol.asyncIterator]();
-    expect(() => first?.batches[Symbol.asyncIterator]()).toThrow("only once");
+    const iterator = first?.bytes[Symbol.asyncIterator]();
+    expect(() => first?.bytes[Symbol.asyncIterator]()).toThrow("only once");
     await reader.nextPart();
     await expect(iterator?.next()).rejects.toThrow("skipped");
   });
@@ -204,7 +199,7 @@ describe("bodies", () => {
     const failure = new Error("The client left.");
     const reader = readerOf(`--${BOUNDARY}\r\n${header({ name: "a" })}\r\n\r\nabc`, failure);
     const part = await reader.nextPart();
-    await expect(collect(part?.batches)).rejects.toBe(failure);
+    await expect(collect(part?.bytes)).rejects.toBe(failure);
     await expect(reader.nextPart()).rejects.toBe(failure);
   });
 });
