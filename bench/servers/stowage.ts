@@ -24,8 +24,10 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     STORAGE_NODES: `node1=file:${join(folder, "node1")},node2=file:${join(folder, "node2")}`,
     LOG_LEVEL: "error",
     DURABILITY: "os",
+    MALLOC_ARENA_MAX: "1",
     ...settings,
   };
+  // As `npm start` does.
   const server = await start(process.execPath, ["--max-semi-space-size=2", "dist/src/main.js"], port, env);
   const opened: string[] = [];
   /** Blobs of files that stay. */

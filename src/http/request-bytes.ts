@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
+import { SlabPool } from "../storage/slab-pool.ts";
 import { RequestBodyError, tooLarge } from "./request-body-error.ts";
-import { SlabPool } from "./slab-pool.ts";
 
 const slabs = new SlabPool();
 
@@ -52,7 +52,7 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#given !== undefined) slabs.give(this.#given);
+    if (this.#given !== undefined) slabs.give([this.#given]);
     this.#given = undefined;
     this.#waiting = Promise.withResolvers();
     const { promise } = this.#waiting;
@@ -117,7 +117,7 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
   #fail(error: Error): void {
     this.#failure ??= error;
     this.#request.off("data", this.#take);
-    if (this.#slab !== undefined) slabs.give(this.#slab);
+    if (this.#slab !== undefined) slabs.give([this.#slab]);
     // Not given back: its reader may be busy with it.
     this.#given = undefined;
     this.#slab = undefined;
@@ -134,7 +134,8 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
 
   #drop(allowance: number): Promise<void> {
     const request = this.#request;
-    this.#fail(new RequestBodyError(400, "The request was answered before its file was read."));
+    const allRead = this.#ended && this.#slab === undefined;
+    if (!allRead) this.#fail(new RequestBodyError(400, "The request was answered before its file was read."));
     if (this.#ended || request.destroyed) {
       return Promise.resolve();
     }

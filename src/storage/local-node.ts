@@ -5,16 +5,15 @@ import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
 import { blobPath, isBlobId } from "./blob-path.ts";
 import { blocksAround, verifyBlocks } from "./block-checksums.ts";
 import { type Durability, DurableFolders } from "./durable-folders.ts";
-import { BufferPool, readPieces } from "./local-reader.ts";
+import { readPieces } from "./local-reader.ts";
 import { LocalWriter } from "./local-writer.ts";
+import { SlabPool } from "./slab-pool.ts";
 import type { BlobWriter, ByteRange, ListedBlob, NodeStatus, StorageNode, StoredBlob } from "./storage-node.ts";
 
 export interface LocalNodeOptions {
   durability?: Durability;
 }
 
-/** At most 16 MiB kept for the reads to come. */
-const POOLED_BUFFERS = 32;
 const HEX_PAIR = /^[0-9a-f]{2}$/;
 
 /** Keeps each blob as a file `blobs/<ab>/<cd>/<id>` in a folder; `tmp/` has what is being written. */
@@ -24,7 +23,7 @@ export class LocalNode implements StorageNode {
   readonly #tmp: string;
   readonly #folders: DurableFolders;
   readonly #durability: Durability;
-  readonly #pool = new BufferPool(POOLED_BUFFERS);
+  readonly #pool = new SlabPool();
 
   private constructor(name: string, root: string, folders: DurableFolders, durability: Durability) {
     this.name = name;

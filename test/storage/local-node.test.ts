@@ -5,8 +5,9 @@ import { describe, expect, test } from "vitest";
 import { CorruptBlobError, MissingBlobError } from "../../src/storage/blob-errors.ts";
 import { blobPath } from "../../src/storage/blob-path.ts";
 import { LocalNode } from "../../src/storage/local-node.ts";
-import { BufferPool, PIECE_SIZE, readPieces } from "../../src/storage/local-reader.ts";
+import { readPieces } from "../../src/storage/local-reader.ts";
 import { writeFully } from "../../src/storage/local-writer.ts";
+import { SLAB_SIZE, SlabPool } from "../../src/storage/slab-pool.ts";
 import { BLOCK_SIZE } from "../../src/storage/storage-node.ts";
 import { idsOf, MIB, makeBlob, openFiles, readAll, readUntilEnd, store, temporaryDirectory } from "./blobs.ts";
 import { openLocal } from "./local-harness.ts";
@@ -201,23 +202,21 @@ describe("writeFully", () => {
 describe("readPieces", () => {
   test("gives its buffers back after a whole read only", async () => {
     const path = join(await temporaryDirectory(), "file");
-    await writeFile(path, Buffer.alloc(3 * PIECE_SIZE));
-    const pool = new BufferPool(8);
+    await writeFile(path, Buffer.alloc(3 * SLAB_SIZE));
+    const pool = new SlabPool();
     const file = await open(path);
-    const range = { start: 0, end: 3 * PIECE_SIZE };
+    const range = { start: 0, end: 3 * SLAB_SIZE };
     for await (const _ of readPieces(file, range, pool)) break;
     expect(pool.size).toBe(0);
-    for await (const piece of readPieces(file, range, pool)) expect(piece.length).toBe(PIECE_SIZE);
+    for await (const piece of readPieces(file, range, pool)) expect(piece.length).toBe(SLAB_SIZE);
     expect(pool.size).toBe(2);
-    for await (const piece of readPieces(file, { start: 0, end: BLOCK_SIZE }, pool)) {
-      expect(piece.buffer.byteLength).toBe(BLOCK_SIZE);
-    }
+    for await (const piece of readPieces(file, { start: 0, end: 100 }, pool)) expect(piece.length).toBe(100);
     expect(pool.size).toBe(2);
     await file.close();
   });
 
-  test("yields the whole blocks before a place that can't be read", async () => {
-    const bad = PIECE_SIZE + 2 * BLOCK_SIZE + 100;
+  test("yields what is before a slab that can't be read", async () => {
+    const bad = 2 * SLAB_SIZE + 100;
     const file = {
       read: async (buffer: Buffer, _offset: number, length: number, position: number) => {
         if (position >= bad) throw Object.assign(new Error("EIO"), { code: "EIO" });
@@ -226,11 +225,11 @@ describe("readPieces", () => {
     };
     let yielded = 0;
     const reading = async () => {
-      const range = { start: 0, end: 3 * PIECE_SIZE };
-      for await (const piece of readPieces(file as unknown as FileHandle, range, new BufferPool(0)))
+      const range = { start: 0, end: 3 * SLAB_SIZE };
+      for await (const piece of readPieces(file as unknown as FileHandle, range, new SlabPool()))
         yielded += piece.length;
     };
     await expect(reading()).rejects.toThrow("EIO");
-    expect(yielded).toBe(PIECE_SIZE + 2 * BLOCK_SIZE);
+    expect(yielded).toBe(2 * SLAB_SIZE);
   });
 });
