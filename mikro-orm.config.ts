@@ -7,12 +7,15 @@ import { NodeSqliteDialect, SqliteDriver } from "@mikro-orm/sql";
 import { AccessToken } from "./src/accounts/access-token.ts";
 import { User } from "./src/accounts/user.ts";
 import { readConfig } from "./src/config.ts";
+import { MAX_CONNECTIONS } from "./src/database.ts";
 import { Chunk, ChunkReplica } from "./src/files/chunk.ts";
 import { DownloadLink } from "./src/files/download-link.ts";
 import { StoredFile } from "./src/files/file.ts";
 import { FileChunk } from "./src/files/manifest.ts";
 import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
+
+const CONNECT_TIMEOUT_MS = 5_000;
 
 const common = {
   entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink],
@@ -38,7 +41,8 @@ function mysqlOptions(url: string): Partial<Options> {
     charset: "utf8mb4",
     // Bytes decide, so that both databases order and compare alike.
     collate: "utf8mb4_bin",
-    pool: { min: 0, max: 16 },
+    pool: { min: 0, max: MAX_CONNECTIONS },
+    driverOptions: { connectTimeout: CONNECT_TIMEOUT_MS },
     migrations: { migrationsList: mysqlMigrations, snapshot: false },
   });
 }

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { databaseOptions } from "../mikro-orm.config.ts";
 import { AccountService } from "./accounts/account-service.ts";
 import { Passwords } from "./accounts/passwords.ts";
+import { QuotaService } from "./accounts/quota-service.ts";
 import { BackgroundJob } from "./background.ts";
 import type { Config } from "./config.ts";
 import { Database } from "./database.ts";
@@ -52,6 +53,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     registrationOpen: config.registrationOpen,
     tokenExpiryMs: config.tokenExpiryMs,
   });
+  const quotas = new QuotaService(database, config.defaultQuotaBytes);
   const files = new FileService(database, freed);
   const links = new DownloadLinkService(database);
   const downloads = new DownloadService(database, storage, accounts, links);
@@ -60,11 +62,11 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     maxFileSize: config.maxFileSize,
     expiryMs: config.uploadExpiryMs,
   };
-  const uploads = new UploadService(database, uploadOptions, freed);
+  const uploads = new UploadService(database, quotas, uploadOptions, freed);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
 
   async function sweepOnce(signal: AbortSignal): Promise<boolean> {
-    await expireUploads(database);
+    await expireUploads(database, signal);
     const failed = (fileId: string, err: unknown) => log.warn({ fileId, err }, "a file's bytes could not be freed yet");
     return freeClosedFiles(database, storage, failed, signal);
   }
@@ -80,7 +82,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     log,
   );
 
-  const schema = buildGraphQLSchema({ accounts, files, links, uploads, chunks });
+  const schema = buildGraphQLSchema({ accounts, quotas, files, links, uploads, chunks });
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
   const app = await buildApp({
     logger: log,

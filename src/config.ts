@@ -32,6 +32,21 @@ function bytes(min: number, max: number, fallback: string) {
     });
 }
 
+/** Bytes; null for none. */
+function quota() {
+  const takes = "none, or bytes such as 500MiB or 1TiB";
+  return z
+    .string()
+    .default("none")
+    .transform((text, context) => {
+      if (text.trim() === "none") return null;
+      const value = parseBytes(text);
+      if (value !== undefined && Number.isSafeInteger(value)) return value;
+      context.addIssue({ code: "custom", message: takes });
+      return z.NEVER;
+    });
+}
+
 /** Milliseconds. The upper bound is what a timer of Node's can hold. */
 function duration(fallback: string, max = 2 ** 31 - 1) {
   const min = 1000;
@@ -123,6 +138,7 @@ const settings = z.object({
   PORT: integer(0, 65_535, "4000"),
   CHUNK_SIZE: bytes(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE, "8MiB"),
   MAX_FILE_SIZE: bytes(1, MAX_CHUNK_SIZE * MAX_CHUNKS, "5TiB"),
+  DEFAULT_QUOTA: quota(),
   UPLOAD_EXPIRY: duration("7d", ms("3650d")),
   TOKEN_EXPIRY: duration("30d", ms("3650d")),
   REGISTRATION: choice(["open", "closed"], "open"),
@@ -146,6 +162,8 @@ export interface Config {
   /** Bytes, as every size here. */
   chunkSize: number;
   maxFileSize: number;
+  /** What each user may store; null for no bound. */
+  defaultQuotaBytes: number | null;
   /** Milliseconds, as every duration here. */
   uploadExpiryMs: number;
   tokenExpiryMs: number;
@@ -199,6 +217,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     port: data.PORT,
     chunkSize: data.CHUNK_SIZE,
     maxFileSize: data.MAX_FILE_SIZE,
+    defaultQuotaBytes: data.DEFAULT_QUOTA,
     uploadExpiryMs: data.UPLOAD_EXPIRY,
     tokenExpiryMs: data.TOKEN_EXPIRY,
     idleTimeoutMs: data.IDLE_TIMEOUT,

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "UPLOAD_INCOMPLETE"
   | "UPLOAD_CLOSED"
   | "FILE_TOO_LARGE"
+  | "QUOTA_EXCEEDED"
   | "RATE_LIMITED"
   | "INSUFFICIENT_STORAGE"
   | "DATA_UNAVAILABLE"
@@ -81,9 +82,12 @@ export class DataUnavailableError extends StowageError {
   }
 }
 
+/** What clients are told to wait before they try again. */
+const RETRY_AFTER_SECONDS = 5;
+
 /** Something that the service stands on is away, and a retry is worth while. */
 export class ServiceUnavailableError extends StowageError {
   constructor(message = "The service can't answer at the moment. Try again later.", cause?: unknown) {
-    super("SERVICE_UNAVAILABLE", message, {}, { cause });
+    super("SERVICE_UNAVAILABLE", message, { retryAfterSeconds: RETRY_AFTER_SECONDS }, { cause });
   }
 }

@@ -27,6 +27,7 @@ describe("readConfig", () => {
       port: 4000,
       chunkSize: 8 * MIB,
       maxFileSize: 5 * 1024 ** 4,
+      defaultQuotaBytes: null,
       uploadExpiryMs: 7 * DAY_MS,
       tokenExpiryMs: 30 * DAY_MS,
       idleTimeoutMs: 60_000,
@@ -66,6 +67,15 @@ describe("readConfig", () => {
     ["3650d", 3650 * DAY_MS],
   ])("UPLOAD_EXPIRY=%s is %d ms", (text, expiryMs) => {
     expect(readConfig({ UPLOAD_EXPIRY: text }).uploadExpiryMs).toBe(expiryMs);
+  });
+
+  test.each([
+    ["none", null],
+    ["0", 0],
+    ["500 MiB", 500 * MIB],
+    ["2TiB", 2 * 1024 ** 4],
+  ])("DEFAULT_QUOTA=%s is %s bytes", (text, bytes) => {
+    expect(readConfig({ DEFAULT_QUOTA: text }).defaultQuotaBytes).toBe(bytes);
   });
 
   test("takes other nodes, origins and databases", () => {
@@ -126,6 +136,8 @@ describe("readConfig", () => {
     ["INTROSPECTION", "yes", "on or off"],
     ["TRUST_PROXY", "true", "off or on"],
     ["LOG_LEVEL", "loud", "info"],
+    ["DEFAULT_QUOTA", "much", "none, or bytes"],
+    ["DEFAULT_QUOTA", "9000TiB", "none, or bytes"],
     ["CORS_ORIGINS", "*", "none, or origins"],
     ["CORS_ORIGINS", "https://app.example/", "none, or origins"],
     ["CORS_ORIGINS", "app.example", "none, or origins"],

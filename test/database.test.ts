@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { databaseOptions } from "../mikro-orm.config.ts";
 import { User } from "../src/accounts/user.ts";
-import { Database } from "../src/database.ts";
+import { Database, type EntityManager } from "../src/database.ts";
 import { ServiceUnavailableError } from "../src/errors.ts";
+import { mysqlMigrations } from "../src/migrations/mysql/index.ts";
+import { sqliteMigrations } from "../src/migrations/sqlite/index.ts";
 import { dialects, newDatabaseUrl } from "./support/databases.ts";
 import { freePort } from "./support/mysql-server.ts";
 
@@ -20,6 +22,8 @@ const ada = {
   createdAt: new Date("2026-03-29T02:30:00.123Z"),
   fileCount: 0,
 };
+
+const migrations = { mysql: mysqlMigrations, sqlite: sqliteMigrations };
 
 describe.each(dialects)("the database on %s", (dialect) => {
   let folder: string;
@@ -47,8 +51,46 @@ describe.each(dialects)("the database on %s", (dialect) => {
       const database = await Database.open(databaseOptions(url));
       if (time === 0) await database.transaction((em) => em.insert(User, ada));
       expect(await database.read((em) => em.findOne(User, { id: ada.id }))).toMatchObject(ada);
-      expect(await database.orm.migrator.getExecuted()).toHaveLength(1);
+      expect(await database.orm.migrator.getExecuted()).toHaveLength(migrations[dialect].length);
       await database.probe();
+      await database.close();
+    }
+  });
+
+  test("the migration to quotas counts what is stored already, and may run again", async () => {
+    const url = newUrl();
+    const [initial] = migrations[dialect];
+    const before = { ...databaseOptions(url), migrations: { migrationsList: [initial], snapshot: false } };
+    const old = await Database.open(before as ReturnType<typeof databaseOptions>);
+    const time = "2026-11-22 00:00:00.000";
+    const users = ["a", "b"];
+    for (const user of users) {
+      await old.transaction((em) =>
+        em.execute("insert into users values (?, ?, ?, ?, ?, 'none', 'USER', 0, ?)", [...Array(5).fill(user), time]),
+      );
+    }
+    const sizes = { COMPLETE: [1, 20], OPEN: [300], ABORTED: [4_000], EXPIRED: [50_000], DELETED: [600_000] };
+    for (const [status, size] of Object.entries(sizes).flatMap(([status, all]) => all.map((size) => [status, size]))) {
+      const values = [`${status} ${size}`, size, status, time, time];
+      await old.transaction((em) =>
+        em.execute(
+          `insert into files values (?, 'a', 'f', 'f', 'text/plain', ?, 65536, ?, 0, 0, null, null, ?, null, ?, null)`,
+          values,
+        ),
+      );
+    }
+    await old.close();
+    for (let time = 0; time < 2; time++) {
+      const database = await Database.open(databaseOptions(url));
+      const found = await database.read((em) => em.find(User, {}, { orderBy: { id: "asc" } }));
+      expect(found).toMatchObject([
+        { id: "a", usedBytes: 21, reservedBytes: 300, quotaBytes: null },
+        { id: "b", usedBytes: 0, reservedBytes: 0, quotaBytes: null },
+      ]);
+      // As where the start was killed when MySQL had altered the table.
+      if (dialect === "mysql") {
+        await database.transaction((em) => em.execute("delete from mikro_orm_migrations where name like '%Quotas'"));
+      }
       await database.close();
     }
   });
@@ -112,10 +154,84 @@ test("instances that start together on an empty MySQL database all succeed", asy
     const url = newDatabaseUrl("mysql", "");
     const all = await Promise.all(Array.from({ length: 5 }, () => Database.open(databaseOptions(url))));
     for (const database of all) await database.probe();
-    expect(await all[0]?.orm.migrator.getExecuted()).toHaveLength(1);
+    expect(await all[0]?.orm.migrator.getExecuted()).toHaveLength(mysqlMigrations.length);
     expect(await all[0]?.orm.schema.getUpdateSchemaSQL()).toBe("");
     await Promise.all(all.map((database) => database.close()));
   }
+});
+
+describe("transactions that wait for each other on MySQL", () => {
+  let database: Database;
+  const [one, two] = ["1", "2"].map((end) => ({ ...ada, id: ada.id.replace(/.$/, end), username: end })) as [
+    typeof ada,
+    typeof ada,
+  ];
+
+  beforeAll(async () => {
+    database = await Database.open(databaseOptions(newDatabaseUrl("mysql", "")));
+    for (const user of [one, two]) {
+      const keys = { usernameKey: user.username, emailKey: user.username };
+      await database.transaction((em) => em.insert(User, { ...user, ...keys }));
+    }
+  });
+  afterAll(() => database.close());
+
+  const count = (em: EntityManager, user: typeof ada) =>
+    em.execute("update users set file_count = file_count + 1 where id = ?", [user.id], "run");
+  const counts = async () => (await database.read((em) => em.find(User, {}))).map((user) => user.fileCount);
+
+  test("a deadlock is tried again inside, and each counts once", async () => {
+    const before = await counts();
+    let attempts = 0;
+    const meeting = Promise.withResolvers<void>();
+    const cross = (first: typeof ada, second: typeof ada) =>
+      database.transaction(async (em) => {
+        attempts++;
+        await count(em, first);
+        // Both hold their first row now, and want the other's.
+        if (attempts >= 2) meeting.resolve();
+        await meeting.promise;
+        await count(em, second);
+      });
+    await Promise.all([cross(one, two), cross(two, one)]);
+    expect(attempts).toBe(3);
+    expect(await counts()).toEqual(before.map((fileCount) => fileCount + 2));
+  });
+
+  test("a lock is waited for, in several attempts where it is held for long, but not for ever", async () => {
+    const [before = 0] = await counts();
+    let attempts = 0;
+    const waiting = () =>
+      database.transaction(async (em) => {
+        attempts++;
+        await count(em, one);
+      });
+    const hold = async (until: () => Promise<unknown>) => {
+      const held = Promise.withResolvers<void>();
+      const holding = database.transaction(async (em) => {
+        await count(em, one);
+        held.resolve();
+        // A transaction that does nothing for long would be cut.
+        const busy = setInterval(() => em.execute("select 1").catch(() => {}), 500);
+        await until().finally(() => clearInterval(busy));
+      });
+      await held.promise;
+      return holding;
+    };
+
+    let waiter: Promise<void> | undefined;
+    await hold(async () => {
+      waiter = waiting();
+      await expect.poll(() => attempts, { timeout: 10_000 }).toBe(2);
+    });
+    await waiter;
+    expect((await counts())[0]).toBe(before + 2);
+
+    await hold(async () => {
+      await expect(waiting()).rejects.toBeInstanceOf(ServiceUnavailableError);
+    });
+    expect((await counts())[0]).toBe(before + 3);
+  });
 });
 
 test("a MySQL server that is away is SERVICE_UNAVAILABLE", async () => {

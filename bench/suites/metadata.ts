@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import { databaseOptions } from "../../mikro-orm.config.ts";
+import { QuotaService } from "../../src/accounts/quota-service.ts";
 import type { User } from "../../src/accounts/user.ts";
 import { Database } from "../../src/database.ts";
 import { FileService } from "../../src/files/file-service.ts";
@@ -9,7 +10,7 @@ import { readManifestAt } from "../../src/files/manifest-reader.ts";
 import type { StorageNode } from "../../src/storage/storage-node.ts";
 import { ChunkService } from "../../src/uploads/chunk-service.ts";
 import { UploadService } from "../../src/uploads/upload-service.ts";
-import { startMySqlServer } from "../../test/support/mysql-server.ts";
+import { MySqlServer } from "../../test/support/mysql-server.ts";
 import { printTable } from "../compare.ts";
 import { median } from "../measure.ts";
 
@@ -43,7 +44,10 @@ async function populate(database: Database, files: number): Promise<{ user: User
   const date = sqlite ? String(Date.now()) : "'2026-11-22 00:00:00.000'";
   const user = { id: uuidv7() } as User;
   await insertRows(database, "users", 1, () =>
-    [`'${user.id}'`, "'a'", "'a'", "'a@b.c'", "'a@b.c'", "''", "'USER'", files, date].join(","),
+    [
+      ...[`'${user.id}'`, "'a'", "'a'", "'a@b.c'", "'a@b.c'", "''", "'USER'", files, date],
+      ...[files * CHUNK, CHUNKS * CHUNK, "null"],
+    ].join(","),
   );
   const ids: string[] = [];
   const fileRow = (status: string, size: number, chunks: number) => (index: number) => {
@@ -75,7 +79,7 @@ type Timings = Record<string, number>;
 async function time(database: Database, files: number): Promise<Timings> {
   const { user, uploadId, ids } = await populate(database, files);
   const limits = { defaultChunkSize: CHUNK, maxFileSize: 2 ** 43, expiryMs: 1e9 };
-  const uploads = new UploadService(database, limits, () => {});
+  const uploads = new UploadService(database, new QuotaService(database, null), limits, () => {});
   const chunks = new ChunkService(database, nowhere, 1e9);
   const service = new FileService(database, () => {});
   const timings: Timings = {};
@@ -125,7 +129,7 @@ async function time(database: Database, files: number): Promise<Timings> {
 
 /** What each operation takes of the database, with few files and with many. */
 export async function metadataSuite(folder: string): Promise<object[]> {
-  const mysql = await startMySqlServer();
+  const mysql = await MySqlServer.start();
   const rows: object[] = [];
   try {
     for (const dialect of ["sqlite", "mysql"] as const) {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { startMySqlServer } from "../../test/support/mysql-server.ts";
+import { MySqlServer } from "../../test/support/mysql-server.ts";
 import { compare, printRows, type Row } from "../compare.ts";
 import { startAll } from "../servers/server.ts";
 import { startStowage } from "../servers/stowage.ts";
@@ -9,7 +9,7 @@ const FILE = 256 * 2 ** 20;
 
 /** One process beside two, on MySQL. */
 export async function workersSuite(folder: string, rounds: number): Promise<Row[]> {
-  const mysql = await startMySqlServer();
+  const mysql = await MySqlServer.start();
   const servers = await startAll(
     ["1", "2"].map(
       (workers) => () =>

@@ -17,6 +17,12 @@ export const User = defineEntity({
     role: p.string().$type<Role>().length(16),
     /** Complete files: kept in the transactions that change it, so that a listing's total costs no count. */
     fileCount: p.integer().default(0),
+    /** Bytes of complete files. As `reservedBytes`, only the functions of storage-counters.ts change it. */
+    usedBytes: p.bigint("number").defaultRaw("0"),
+    /** Bytes of open uploads, in their whole size. */
+    reservedBytes: p.bigint("number").defaultRaw("0"),
+    /** Bytes that the two may come to; null for the server's default. */
+    quotaBytes: p.bigint("number").nullable(),
     createdAt: p.datetime(3),
   },
 });

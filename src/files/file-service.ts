@@ -1,4 +1,5 @@
 import { LockMode, raw } from "@mikro-orm/core";
+import { countDeleted } from "../accounts/storage-counters.ts";
 import { User } from "../accounts/user.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
@@ -79,7 +80,7 @@ export class FileService {
       if (file.status === "DELETED") return;
       if (file.status !== "COMPLETE") throw new NotFoundError("file");
       file.status = "DELETED";
-      await em.nativeUpdate(User, { id: user.id }, { fileCount: raw("file_count - 1") });
+      await countDeleted(em, user.id, file.size);
     });
     this.#freed();
   }

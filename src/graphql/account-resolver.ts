@@ -1,21 +1,29 @@
-import { Arg, Ctx, Mutation, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from "type-graphql";
 import type { AccountService } from "../accounts/account-service.ts";
+import type { QuotaService } from "../accounts/quota-service.ts";
 import { UnauthenticatedError } from "../errors.ts";
-import { AuthPayload, LoginInput, RegisterInput, UserType } from "./account-types.ts";
+import { AuthPayload, LoginInput, RegisterInput, UserStorageType, UserType } from "./account-types.ts";
 import type { GraphQLContext } from "./context.ts";
 
 @Resolver(() => UserType)
 export class AccountResolver {
   readonly #accounts: AccountService;
+  readonly #quotas: QuotaService;
 
-  constructor(accounts: AccountService) {
+  constructor(accounts: AccountService, quotas: QuotaService) {
     this.#accounts = accounts;
+    this.#quotas = quotas;
   }
 
   @Query(() => UserType, { nullable: true, description: "The signed-in user; null without a valid token." })
   async me(@Ctx() context: GraphQLContext): Promise<UserType | null> {
     const user = await context.user();
     return user && UserType.of(user);
+  }
+
+  @FieldResolver(() => UserStorageType)
+  async storage(@Root() user: UserType): Promise<UserStorageType> {
+    return UserStorageType.of(await this.#quotas.usage(user.id));
   }
 
   @Mutation(() => AuthPayload, {

@@ -1,5 +1,7 @@
+import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from "type-graphql";
 import type { SignedIn } from "../accounts/account-service.ts";
+import type { StorageUsage } from "../accounts/quota-service.ts";
 import { roles, type User } from "../accounts/user.ts";
 
 const RoleEnum = Object.fromEntries(roles.map((role) => [role, role]));
@@ -24,6 +26,24 @@ export class UserType {
 
   static of({ id, username, email, role, createdAt }: User): UserType {
     return Object.assign(new UserType(), { id, username, email, role, createdAt });
+  }
+}
+
+@ObjectType("UserStorage", { description: "How much a user stores, and how much they may." })
+export class UserStorageType {
+  @Field(() => GraphQLSafeInt, { description: "Bytes of complete files; a deleted one no longer counts." })
+  usedBytes!: number;
+
+  @Field(() => GraphQLSafeInt, {
+    description: "Bytes of open uploads: the whole size of each counts until it is completed, aborted or has expired.",
+  })
+  reservedBytes!: number;
+
+  @Field(() => GraphQLSafeInt, { nullable: true, description: "Bytes that the two may come to; null for no bound." })
+  quotaBytes!: number | null;
+
+  static of(usage: StorageUsage): UserStorageType {
+    return Object.assign(new UserStorageType(), usage);
   }
 }
 

@@ -3,6 +3,7 @@ import "reflect-metadata";
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from "graphql";
 import { buildSchemaSync } from "type-graphql";
 import type { AccountService } from "../accounts/account-service.ts";
+import type { QuotaService } from "../accounts/quota-service.ts";
 import type { DownloadLinkService } from "../files/download-link-service.ts";
 import type { FileService } from "../files/file-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
@@ -15,6 +16,7 @@ import { UploadResolver } from "./upload-resolver.ts";
 /** What the resolvers call. */
 export interface Services {
   accounts: AccountService;
+  quotas: QuotaService;
   files: FileService;
   links: DownloadLinkService;
   uploads: UploadService;
@@ -24,7 +26,7 @@ export interface Services {
 /** @param services none where the schema is only printed */
 export function buildGraphQLSchema(services?: Services): GraphQLSchema {
   const instances = services && [
-    new AccountResolver(services.accounts),
+    new AccountResolver(services.accounts, services.quotas),
     new FileResolver(services.files),
     new DownloadLinkResolver(services.links),
     new UploadResolver(services.uploads, services.chunks),

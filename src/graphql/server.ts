@@ -20,6 +20,19 @@ const logErrors: ApolloServerPlugin<GraphQLContext> = {
   },
 };
 
+/** Says as a header, as REST does, when to try again. */
+const retryAfter: ApolloServerPlugin<GraphQLContext> = {
+  async requestDidStart() {
+    return {
+      async willSendResponse({ response: { body, http } }) {
+        const errors = (body.kind === "single" && body.singleResult.errors) || [];
+        const seconds = errors.flatMap(({ extensions }) => extensions?.["retryAfterSeconds"] ?? []).map(Number);
+        if (seconds.length > 0) http.headers.set("retry-after", String(Math.max(...seconds)));
+      },
+    };
+  },
+};
+
 export interface ApolloOptions {
   introspection: boolean;
   logger: ApolloServerOptions<GraphQLContext>["logger"];
@@ -42,7 +55,7 @@ export async function startApollo(
     parseOptions: { maxTokens: MAX_TOKENS },
     validationRules,
     formatError,
-    plugins: [logErrors, complexityLimit, ApolloServerPluginLandingPageDisabled()],
+    plugins: [logErrors, retryAfter, complexityLimit, ApolloServerPluginLandingPageDisabled()],
   });
   await apollo.start();
   return apollo;

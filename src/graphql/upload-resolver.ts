@@ -48,7 +48,7 @@ export class UploadResolver {
 
   @Mutation(() => UploadSessionType, {
     description:
-      "Opens an upload. With a `resumeKey` that an open upload of the caller's already has, returns that one.",
+      "Opens an upload, whose whole size counts in the caller's quota from now on. With a `resumeKey` that an open upload of the caller's already has, returns that one. QUOTA_EXCEEDED (`quotaBytes`, `usedBytes`, `reservedBytes`, `requested`), FILE_TOO_LARGE.",
   })
   async beginUpload(@Ctx() context: GraphQLContext, @Arg("input", () => BeginUploadInput) input: BeginUploadInput) {
     return UploadSessionType.of(await this.#uploads.begin(await signedIn(context), input));

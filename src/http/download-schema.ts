@@ -56,7 +56,9 @@ export function downloadSchema(method: "GET" | "HEAD"): FastifySchema {
       400: failure("A query parameter makes no sense (BAD_USER_INPUT)."),
       401: failure("Neither a token nor a secret that holds (UNAUTHENTICATED)."),
       404: failure("No such file, for this client (NOT_FOUND)."),
-      ...(isGet && { 503: failure("The bytes can't be read at the moment (DATA_UNAVAILABLE).") }),
+      ...(isGet && {
+        503: failure("The bytes or the database can't be read at the moment (DATA_UNAVAILABLE, SERVICE_UNAVAILABLE)."),
+      }),
     },
   };
 }

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import { LockMode, raw, UniqueConstraintViolationException } from "@mikro-orm/core";
+import { LockMode, UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
-import { User } from "../accounts/user.ts";
+import type { QuotaService } from "../accounts/quota-service.ts";
+import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
+import type { User } from "../accounts/user.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { parseDigest } from "../files/digest.ts";
@@ -10,6 +12,7 @@ import { filenameKey } from "../files/filename.ts";
 import { isId } from "../files/id.ts";
 import { findPage, type Page, type PageRequest } from "../files/page.ts";
 import { type ChunkRange, missingChunks, totalChunks } from "./chunk-plan.ts";
+import { expireUpload } from "./expiry.ts";
 import { chunkDigests, receivedRanges } from "./received-chunks.ts";
 import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } from "./upload-request.ts";
 
@@ -42,27 +45,30 @@ export async function lockUpload(em: EntityManager, user: User, id: string): Pro
 /** The life of an upload but for its chunks' bytes; each method sees the caller's own uploads only. */
 export class UploadService {
   readonly #database: Database;
+  readonly #quotas: QuotaService;
   readonly #options: UploadOptions;
   readonly #freed: () => void;
 
   /** @param freed called when an upload was closed whose chunks can be freed now */
-  constructor(database: Database, options: UploadOptions, freed: () => void) {
+  constructor(database: Database, quotas: QuotaService, options: UploadOptions, freed: () => void) {
     this.#database = database;
+    this.#quotas = quotas;
     this.#options = options;
     this.#freed = freed;
   }
 
   /**
-   * Opens an upload, or finds the open one with the same resume key.
-   * @throws StowageError BAD_USER_INPUT, FILE_TOO_LARGE
+   * Opens an upload and reserves its whole size of the user's quota, or finds the open one with the same resume key.
+   * @throws StowageError BAD_USER_INPUT, FILE_TOO_LARGE, QUOTA_EXCEEDED
    */
   async begin(user: User, request: UploadRequest): Promise<StoredFile> {
     const plan = planUpload(request, this.#options);
     try {
       return await this.#database.transaction((em) => this.#begin(em, user, plan));
     } catch (error) {
-      // Somebody began with the same resume key meanwhile: theirs is found now.
-      if (!(error instanceof UniqueConstraintViolationException)) throw error;
+      // Where somebody began with the same resume key meanwhile, theirs is found now.
+      const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED";
+      if (plan.resumeKey === null || !(exceeded || error instanceof UniqueConstraintViolationException)) throw error;
       return this.#database.transaction((em) => this.#begin(em, user, plan));
     }
   }
@@ -75,11 +81,8 @@ export class UploadService {
       const message = `An open upload with this resumeKey is for a file of ${open.size} bytes, not ${plan.size}. Abort it, or use another key.`;
       throw new BadUserInputError("resumeKey", message);
     }
-    if (open) {
-      open.status = "EXPIRED";
-      open.resumeKey = null;
-      await em.flush();
-    }
+    if (open) await expireUpload(em, open);
+    await this.#quotas.reserve(em, user.id, plan.size);
     const now = Date.now();
     const { filename, size, contentType, chunkSize } = plan;
     const upload = em.create(StoredFile, {
@@ -147,7 +150,7 @@ export class UploadService {
       file.digest = Buffer.from(actual);
       file.completedAt = new Date();
       file.resumeKey = null;
-      await em.nativeUpdate(User, { id: user.id }, { fileCount: raw("file_count + 1") });
+      await countCompleted(em, user.id, file.size);
       return file;
     });
   }
@@ -176,6 +179,7 @@ export class UploadService {
       if (upload.status !== "OPEN") return;
       upload.status = "ABORTED";
       upload.resumeKey = null;
+      await countClosed(em, user.id, upload.size);
     });
     this.#freed();
   }

@@ -181,7 +181,19 @@ export class FaultClient {
       if (file.state === "open" && !file.maybeGone) await this.#finish(file);
     }
     expect([...listed.keys()]).toEqual([]);
+    await this.#checkStorage();
     return counts;
+  }
+
+  async #checkStorage(): Promise<void> {
+    const query = `{
+      me { storage { usedBytes reservedBytes } }
+      files(first: 500) { nodes { size } }
+      uploadSessions(first: 500) { nodes { size } }
+    }`;
+    const { me, files, uploadSessions } = await this.#server.insist(this.#as((client) => client.send(query)));
+    const sum = (nodes: { size: number }[]) => nodes.reduce((total, { size }) => total + size, 0);
+    expect(me.storage).toEqual({ usedBytes: sum(files.nodes), reservedBytes: sum(uploadSessions.nodes) });
   }
 
   async #finish(file: TrackedFile): Promise<void> {

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import type { TestProject } from "vitest/node";
-import { startMySqlServer } from "./mysql-server.ts";
+import { MySqlServer } from "./mysql-server.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -17,7 +17,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   execFileSync("tsc", ["-p", "tsconfig.build.json", "--outDir", buildFolder], { stdio: "inherit" });
   project.provide("buildFolder", buildFolder);
   const given = process.env["TEST_DATABASE_URL"];
-  const server = given ? { url: given.replace(/\/$/, ""), stop: async () => {} } : await startMySqlServer();
+  const server = given ? { url: given.replace(/\/$/, ""), stop: async () => {} } : await MySqlServer.start();
   project.provide("mysqlUrl", server.url);
   return async () => {
     await server.stop();

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -8,12 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const PACKAGES = ["mariadb-server-core", "mariadb-client-core"];
 const START_TIMEOUT_MS = 60_000;
-
-export interface MySqlServer {
-  /** `mysql://root@127.0.0.1:<port>`, with no database named. */
-  url: string;
-  stop(): Promise<void>;
-}
+const asRoot = process.getuid?.() === 0 ? ["--user=root"] : [];
 
 function find(program: string): string | undefined {
   const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/usr/bin"];
@@ -52,58 +48,93 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-async function ready(child: ChildProcess, log: string): Promise<void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < deadline) {
-    const text = await readFile(log, "utf8").catch(() => "");
-    if (text.includes("ready for connections")) return;
-    if (child.exitCode !== null) throw new Error(`MariaDB did not start:\n${text}`);
-    await sleep(50);
-  }
-  throw new Error(`MariaDB did not start within ${START_TIMEOUT_MS} ms`);
-}
+/** A server on a random port with a data folder of its own. */
+export class MySqlServer {
+  /** `mysql://root@127.0.0.1:<port>`, with no database named. */
+  readonly url: string;
+  readonly #folder: string;
+  readonly #arguments: readonly string[];
+  readonly #log: string;
+  #child: ChildProcess | undefined;
 
-/** Starts a server on a random port with a data folder of its own, which goes when the server is stopped. */
-export async function startMySqlServer(): Promise<MySqlServer> {
-  const { mariadbd, installDb } = ensureInstalled();
-  const folder = await mkdtemp(join(tmpdir(), "stowage-mysql-"));
-  const port = await freePort();
-  const log = join(folder, "server.log");
-  const user = process.getuid?.() === 0 ? ["--user=root"] : [];
-  const data = `--datadir=${join(folder, "data")}`;
-  execFileSync(
-    installDb,
-    ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db", ...user],
-    {
-      stdio: "ignore",
-    },
-  );
-  // setpriv ends the server with the test run, however that ends.
-  const child = spawn(
-    "setpriv",
-    [
+  private constructor(mariadbd: string, folder: string, port: number) {
+    this.url = `mysql://root@127.0.0.1:${port}`;
+    this.#folder = folder;
+    this.#log = join(folder, "server.log");
+    this.#arguments = [
+      // setpriv ends the server with the test run, however that ends.
       "--pdeathsig=KILL",
       mariadbd,
       "--no-defaults",
-      data,
+      `--datadir=${join(folder, "data")}`,
       `--port=${port}`,
       "--bind-address=127.0.0.1",
       `--socket=${join(folder, "socket")}`,
-      `--log-error=${log}`,
+      `--log-error=${this.#log}`,
       "--max-connections=500",
       "--innodb-buffer-pool-size=128M",
-      ...user,
-    ],
-    { stdio: "ignore" },
-  );
-  await ready(child, log);
-  return {
-    url: `mysql://root@127.0.0.1:${port}`,
-    async stop() {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGKILL");
-      if (child.exitCode === null && child.signalCode === null) await ended;
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+      ...asRoot,
+    ];
+  }
+
+  static async start(): Promise<MySqlServer> {
+    const { mariadbd, installDb } = ensureInstalled();
+    const folder = await mkdtemp(join(tmpdir(), "stowage-mysql-"));
+    const data = `--datadir=${join(folder, "data")}`;
+    const install = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db", ...asRoot];
+    execFileSync(installDb, install, { stdio: "ignore" });
+    const server = new MySqlServer(mariadbd, folder, await freePort());
+    await server.startAgain();
+    return server;
+  }
+
+  /** On the same port and data, with these options besides. */
+  async startAgain(options: readonly string[] = []): Promise<void> {
+    const before = (await this.#text()).length;
+    const child = spawn("setpriv", [...this.#arguments, ...options], { stdio: "ignore" });
+    this.#child = child;
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (Date.now() < deadline) {
+      const text = (await this.#text()).slice(before);
+      if (text.includes("ready for connections")) return;
+      if (child.exitCode !== null) throw new Error(`MariaDB did not start:\n${text}`);
+      await sleep(50);
+    }
+    throw new Error(`MariaDB did not start within ${START_TIMEOUT_MS} ms`);
+  }
+
+  /** SIGTERM shuts it down in order; SIGKILL is a crash. Resolves when it has ended; its data stay. */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  /** Runs statements as root. @returns what they print, a line a row */
+  execute(sql: string): string {
+    const { port } = new URL(this.url);
+    const where = ["--no-defaults", "--host=127.0.0.1", `--port=${port}`, "--user=root", "--skip-column-names"];
+    return execFileSync("mariadb", [...where, "--execute", sql], { encoding: "utf8" });
+  }
+
+  /** Connections stay open, and nothing is answered. */
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** Its data go with it. */
+  async stop(): Promise<void> {
+    await this.end("SIGKILL");
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #text(): Promise<string> {
+    return readFile(this.#log, "utf8").catch(() => "");
+  }
 }
