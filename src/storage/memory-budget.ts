@@ -1,3 +1,6 @@
+/** The most memory that one blob may ask for. */
+export const LARGEST_RESERVATION = 10 * 1024 * 1024;
+
 /** A blob's share of the budget. */
 interface Share {
   bytes: number;
@@ -52,7 +55,9 @@ export class MemoryBudget {
     this.#grantNext();
     const leave = () => this.#leave(blobId, share);
     try {
-      await (signal === undefined ? share.granted : Promise.race([share.granted, rejectOnAbort(signal, share.granted)]));
+      await (signal === undefined
+        ? share.granted
+        : Promise.race([share.granted, rejectOnAbort(signal, share.granted)]));
     } catch (error) {
       leave();
       throw error;

@@ -29,8 +29,6 @@ async function* uploads(bucket: S3Bucket): AsyncGenerator<MultipartUpload, void,
     const command = new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: bucket.key("blobs/"), ...from });
     const page = await bucket.send(command);
     yield* page.Uploads ?? [];
-    from = page.IsTruncated
-      ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
-      : undefined;
+    from = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined;
   } while (from !== undefined);
 }

@@ -1,22 +1,18 @@
 import { InsufficientStorageError } from "../errors.ts";
 import { WrongByteCountError } from "./blob-errors.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
+import { LARGEST_RESERVATION, type MemoryBudget } from "./memory-budget.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { isFull } from "./s3-error.ts";
 import { S3Object } from "./s3-object.ts";
 import { SignedBody } from "./signed-body.ts";
 import type { BlobWriter } from "./storage-node.ts";
 
-const MIB = 1024 * 1024;
 /** A blob up to this size goes in one request; a larger one in parts. */
-const LARGEST_SINGLE = 8 * MIB;
-/** The smallest part that S3 takes, so that a large blob needs little memory. */
-const PART_SIZE = 5 * MIB;
+const LARGEST_SINGLE = 8 * 1024 * 1024;
 /** One part is filled while the other is sent. */
 const PARTS_IN_MEMORY = 2;
-
-/** The most memory that one blob needs. */
-export const LARGEST_RESERVATION = PARTS_IN_MEMORY * PART_SIZE;
+/** Bytes: the smallest part that S3 takes, so that a large blob needs little memory. */
+const PART_SIZE = LARGEST_RESERVATION / PARTS_IN_MEMORY;
 
 /** How long an aborted writer waits for the answer to a request after which the blob may be there. */
 const LAST_ANSWER_MS = 5_000;
