@@ -147,7 +147,7 @@ describe("readConfig", () => {
 
   test("takes folders and buckets in one list", () => {
     const nodes =
-      "a=file:/mnt/a,b=s3://bucket,c=s3://my.bucket/some/prefix/?endpoint=http://127.0.0.1:9000&region=eu-1,d=s3://bucket?endpoint=https://s3.example/,e=s3://bucket?region=eu-west-1";
+      "a=file:/mnt/a,b=s3://bucket,c=s3://my.bucket/some/prefix/?endpoint=http://127.0.0.1:9000&region=eu-1,d=s3://bucket?endpoint=https://s3.example/,e=s3://bucket-2?region=eu-west-1";
     expect(readConfig({ STORAGE_NODES: nodes }).storageNodes).toEqual(
       [
         { kind: "LOCAL", name: "a", directory: "/mnt/a" },
@@ -161,13 +161,13 @@ describe("readConfig", () => {
           region: "eu-1",
         },
         { kind: "S3", name: "d", bucket: "bucket", prefix: "", endpoint: "https://s3.example", region: "us-east-1" },
-        { kind: "S3", name: "e", bucket: "bucket", prefix: "", endpoint: null, region: "eu-west-1" },
+        { kind: "S3", name: "e", bucket: "bucket-2", prefix: "", endpoint: null, region: "eu-west-1" },
       ].map((node) => expect.objectContaining(node)),
     );
   });
 
   test("S3_MEMORY has to suffice for all copies of a chunk on S3 nodes", () => {
-    const settings = { STORAGE_NODES: "a=s3://a,b=s3://b,c=file:c", REPLICAS: "2" };
+    const settings = { STORAGE_NODES: "a=s3://one,b=s3://two,c=file:c", REPLICAS: "2" };
     expect(readConfig({ ...settings, S3_MEMORY: "20MiB" }).s3Memory).toBe(20 * MIB);
     expect(message({ ...settings, S3_MEMORY: "19MiB" })).toContain("S3_MEMORY=19MiB can't be used");
   });

@@ -1,42 +1,12 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import {
-  CreateBucketCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from "@aws-sdk/client-s3";
+import { randomUUID } from "node:crypto";
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { MemoryBudget } from "../../src/storage/memory-budget.ts";
 import type { S3Limits } from "../../src/storage/s3-bucket.ts";
 import { S3Node } from "../../src/storage/s3-node.ts";
 import type { StoredBlob } from "../../src/storage/storage-node.ts";
-import { s3Access } from "../support/s3-on-demand.ts";
+import { testBucket } from "../support/s3-bucket.ts";
 import { MIB } from "./blobs.ts";
 import type { NodeHarness } from "./storage-node-contract.ts";
-
-/** A bucket of the test file's own, and a client for what a node wouldn't do. */
-export interface TestBucket {
-  client: S3Client;
-  endpoint: string;
-  bucket: string;
-}
-
-let made: Promise<TestBucket> | undefined;
-
-/** Also sets the credentials where the usual chain looks first. */
-export function testBucket(): Promise<TestBucket> {
-  made ??= (async () => {
-    const { endpoint, accessKeyId, secretAccessKey } = await s3Access();
-    process.env["AWS_ACCESS_KEY_ID"] = accessKeyId;
-    process.env["AWS_SECRET_ACCESS_KEY"] = secretAccessKey;
-    const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true });
-    const bucket = `stowage-${randomBytes(8).toString("hex")}`;
-    await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    return { client, endpoint, bucket };
-  })();
-  return made;
-}
 
 export interface S3Harness extends NodeHarness {
   node: S3Node;

@@ -17,7 +17,7 @@ export interface Fault {
   method: string;
   /** Of the path with its query; any, where left out. */
   matches?: RegExp;
-  /** How many requests it meets; all, where left out. */
+  /** How many requests it still meets; one, where left out. */
   times?: number;
   fault: FaultKind;
 }
@@ -94,7 +94,7 @@ export class FaultProxy {
     const found = this.faults.find(
       ({ method: wanted, matches, times = 1 }) => wanted === method && times > 0 && (matches?.test(path) ?? true),
     );
-    if (found?.times !== undefined) found.times--;
+    if (found !== undefined) found.times = (found.times ?? 1) - 1;
     return found?.fault;
   }
 }
