@@ -74,6 +74,16 @@ describe("S3Node, when the store fails", () => {
     expect(budget.held).toBe(0);
   });
 
+  test.for([1000, LARGE])(
+    "a bit that flips on the way of %i bytes is found by the store, and nothing is left",
+    async (size) => {
+      const { node, proxy, keys } = await openBehindProxy();
+      proxy.faults = [{ method: "PUT", matches: BLOB, fault: { flippedBit: true } }];
+      await expect(store(node, size)).rejects.toMatchObject({ name: "S3Error", code: "XAmzContentSHA256Mismatch" });
+      expect(await keys()).toEqual(["stowage-node.json"]);
+    },
+  );
+
   test("a write that failed although the store has it leaves nothing", async () => {
     const { node, proxy, keys } = await openBehindProxy({ limits: { attempts: 1 } });
     proxy.faults = [{ method: "PUT", matches: BLOB, fault: { lostAnswer: true } }];

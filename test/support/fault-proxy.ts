@@ -10,6 +10,8 @@ export type FaultKind =
   | { lostAnswer: true }
   /** Cuts the connection after so many bytes of the answer's body. */
   | { cutAfter: number }
+  /** Flips a bit of the request's body on its way to the server. */
+  | { flippedBit: true }
   /** Takes the request and never answers. */
   | { silence: true };
 
@@ -71,7 +73,7 @@ export class FaultProxy {
         return;
       }
       response.writeHead(answer.statusCode ?? 500, answer.headers);
-      let left = fault === undefined ? Number.POSITIVE_INFINITY : fault.cutAfter;
+      let left = fault !== undefined && "cutAfter" in fault ? fault.cutAfter : Number.POSITIVE_INFINITY;
       answer.on("data", (data: Buffer) => {
         const passed = data.subarray(0, left);
         left -= passed.length;
@@ -87,6 +89,9 @@ export class FaultProxy {
     });
     outgoing.on("error", () => response.destroy());
     response.on("close", () => outgoing.destroy());
+    if (fault !== undefined && "flippedBit" in fault) {
+      incoming.once("data", (data: Buffer) => data.writeUInt8(data.readUInt8() ^ 1));
+    }
     incoming.pipe(outgoing);
   }
 
