@@ -120,6 +120,7 @@ async function openNodes(
     // Only who needs it pays for loading the AWS SDK.
     const { S3Node } = await import("./storage/s3-node.ts");
     const node = new S3Node({ name: config.name, place: config, budget });
+    // A store that is away now is not in the way of the others; one that was never claimed is down until the next start.
     try {
       if ((await node.identity()) === null) {
         await node.claim({ id: randomUUID(), deployment: randomUUID(), name: config.name });

@@ -81,8 +81,9 @@ export class S3Bucket {
   send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
     command: S3Command<Input, Output>,
     signal?: AbortSignal,
+    deadlineMs: number = this.limits.deadlineMs,
   ): Promise<Output> {
-    return this.#send(this.#others, command, signal);
+    return this.#send(this.#others, command, signal, deadlineMs);
   }
 
   /** For answers with a long body, on connections of their own. */
@@ -90,7 +91,7 @@ export class S3Bucket {
     command: S3Command<Input, Output>,
     signal?: AbortSignal,
   ): Promise<Output> {
-    return this.#send(this.#reads, command, signal);
+    return this.#send(this.#reads, command, signal, this.limits.deadlineMs);
   }
 
   error(operation: string, cause: unknown): S3Error {
@@ -101,12 +102,12 @@ export class S3Bucket {
     client: S3Client,
     command: S3Command<Input, Output>,
     signal: AbortSignal | undefined,
+    deadlineMs: number,
   ): Promise<Output> {
     signal?.throwIfAborted();
     const stop = new AbortController();
     const onAbort = () => stop.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
-    const { deadlineMs } = this.limits;
     const timer = setTimeout(() => stop.abort(new Error(`No answer within ${deadlineMs} ms`)), deadlineMs);
     try {
       return await client.send(command, { abortSignal: stop.signal });

@@ -33,8 +33,8 @@ export interface S3NodeOptions {
 }
 
 const IDENTITY = "stowage-node.json";
-/** A probe that takes longer finds a node that is of no use. */
-const PROBE_MS = 10_000;
+/** A node that takes longer to say who it is, is of no use. */
+const IDENTITY_MS = 10_000;
 
 /** Keeps each blob as an object `blobs/<id>` under a prefix of a bucket. The bucket itself has to be there. */
 export class S3Node implements PhysicalNode {
@@ -86,14 +86,22 @@ export class S3Node implements PhysicalNode {
   }
 
   async probe(): Promise<NodeStatus> {
-    const found = await this.#readIdentity(AbortSignal.timeout(PROBE_MS));
+    const found = await this.identity();
     if (found === null) throw new Error(`${this.name} was never made a storage node: it has no ${IDENTITY}`);
     if (this.#claimed !== undefined) refuseOther(this.name, found, this.#claimed);
     return { freeBytes: null };
   }
 
   async identity(): Promise<NodeIdentity | null> {
-    return await this.#readIdentity();
+    try {
+      const deadlineMs = Math.min(IDENTITY_MS, this.#bucket.limits.deadlineMs);
+      const command = new GetObjectCommand(this.#at(this.#bucket.key(IDENTITY)));
+      const { Body } = await this.#bucket.send(command, undefined, deadlineMs);
+      return parseIdentity((await Body?.transformToString()) ?? "", this.name);
+    } catch (error) {
+      if (isMissingObject(error)) return null;
+      throw error;
+    }
   }
 
   async claim(identity: NodeIdentity): Promise<void> {
@@ -107,7 +115,7 @@ export class S3Node implements PhysicalNode {
       await this.#bucket.send(command);
     } catch (error) {
       if (!(error instanceof S3Error) || error.status !== 412) throw error;
-      const found = await this.#readIdentity();
+      const found = await this.identity();
       if (found === null) throw error;
       refuseOther(this.name, found, identity);
     }
@@ -133,16 +141,6 @@ export class S3Node implements PhysicalNode {
 
   async removeAside(id: string): Promise<void> {
     for await (const { Key = "" } of this.#objects(this.#bucket.blobKey("aside", id))) await this.#delete(Key);
-  }
-
-  async #readIdentity(signal?: AbortSignal): Promise<NodeIdentity | null> {
-    try {
-      const { Body } = await this.#bucket.send(new GetObjectCommand(this.#at(this.#bucket.key(IDENTITY))), signal);
-      return parseIdentity((await Body?.transformToString()) ?? "", this.name);
-    } catch (error) {
-      if (isMissingObject(error)) return null;
-      throw error;
-    }
   }
 
   async *#objects(Prefix: string) {
