@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -16,8 +17,11 @@ import { registerGraphQLRoute } from "./graphql/graphql-route.ts";
 import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
+import { type NodeConfig, placeOf } from "./node-setting.ts";
 import { LocalNode } from "./storage/local-node.ts";
+import { MemoryBudget } from "./storage/memory-budget.ts";
 import { NodeSet } from "./storage/node-set.ts";
+import type { StorageNode } from "./storage/storage-node.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
 import { expireUploads } from "./uploads/expiry.ts";
@@ -38,9 +42,7 @@ export interface Service {
 export async function compose(config: Config, log: Logger): Promise<Service> {
   const { durability } = config;
   // Before the database: a folder that can't be had leaves no connection open.
-  const nodes = await Promise.all(
-    config.storageNodes.map(({ name, directory }) => LocalNode.open(name, directory, { durability })),
-  );
+  const nodes = await openNodes(config, log);
   const database = await Database.open(databaseOptions(config.databaseUrl), {
     durability,
     log: (message) => log.info(message),
@@ -109,6 +111,30 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   };
 }
 
+async function openNodes(
+  { storageNodes, replicas, s3Memory, durability }: Config,
+  log: Logger,
+): Promise<StorageNode[]> {
+  const s3Copies = Math.min(replicas, storageNodes.filter(({ kind }) => kind === "S3").length);
+  const budget = new MemoryBudget(s3Memory, Math.max(s3Copies, 1));
+  const open = async (config: NodeConfig): Promise<StorageNode> => {
+    if (config.kind === "LOCAL") return await LocalNode.open(config.name, config.directory, { durability });
+    // Only who needs it pays for loading the AWS SDK.
+    const { S3Node } = await import("./storage/s3-node.ts");
+    const node = new S3Node({ name: config.name, place: config, budget });
+    // A store that is away now is not in the way of the others; one that was never claimed is down until the next start.
+    try {
+      if ((await node.identity()) === null) {
+        await node.claim({ id: randomUUID(), deployment: randomUUID(), name: config.name });
+      }
+    } catch (err) {
+      log.error({ node: config.name, err }, "Storage node can't be reached yet");
+    }
+    return node;
+  };
+  return await Promise.all(storageNodes.map(open));
+}
+
 const UNSAFE =
   "  DURABILITY=os: what is acknowledged is lost in a power cut if the operating system had not written it yet.";
 
@@ -118,7 +144,9 @@ export function describe(config: Config, address: string): string {
   const database = config.databaseUrl.startsWith("sqlite:")
     ? `embedded SQLite, ${path(config.databaseUrl.slice("sqlite:".length))}`
     : config.databaseUrl.replace(/\/\/[^@]*@/, "//");
-  const nodes = config.storageNodes.map(({ name, directory }) => `${name} ${path(directory)}`);
+  const nodes = config.storageNodes.map(
+    (node) => `${node.name} ${node.kind === "LOCAL" ? path(node.directory) : placeOf(node)}`,
+  );
   return [
     `Stowage listens at ${address}`,
     `  playground  ${address}/graphql`,

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
 import ms, { type StringValue } from "ms";
 import { z } from "zod";
+import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
+import { LARGEST_RESERVATION } from "./storage/memory-budget.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 
 const KIB = 1024;
@@ -78,33 +80,14 @@ function choice<const T extends readonly [string, ...string[]]>(values: T, fallb
   return z.enum(values, { error: values.join(" or ") }).default(fallback as never);
 }
 
-export interface NodeConfig {
-  name: string;
-  /** The node's folder. */
-  directory: string;
-}
-
 const storageNodes = z
   .string()
   .default("node1=file:storage/node1,node2=file:storage/node2")
   .transform((text, context) => {
-    const nodes: NodeConfig[] = [];
-    for (const entry of text.split(",")) {
-      const match = /^([a-z0-9][a-z0-9_-]{0,63})=file:(.+)$/.exec(entry.trim());
-      if (match !== null) nodes.push({ name: match[1] as string, directory: match[2] as string });
-      else return refuse();
-    }
-    const distinct = (values: string[]) => new Set(values).size === values.length;
-    if (distinct(nodes.map((node) => node.name)) && distinct(nodes.map((node) => node.directory))) return nodes;
-    return refuse();
-
-    function refuse() {
-      context.addIssue({
-        code: "custom",
-        message: "a list such as node1=file:storage/node1,node2=file:/mnt/disk2, each name and folder once",
-      });
-      return z.NEVER;
-    }
+    const nodes = parseStorageNodes(text);
+    if (nodes !== undefined) return nodes;
+    context.addIssue({ code: "custom", message: STORAGE_NODES_TAKE });
+    return z.NEVER;
   });
 
 const databaseUrl = z
@@ -129,6 +112,7 @@ const settings = z.object({
   DATABASE_URL: databaseUrl,
   STORAGE_NODES: storageNodes,
   REPLICAS: integer(1, 16, "1"),
+  S3_MEMORY: bytes(LARGEST_RESERVATION, Number.MAX_SAFE_INTEGER, "128MiB"),
   DURABILITY: choice(["fsync", "os"], "fsync"),
   WORKERS: z
     .string()
@@ -153,6 +137,8 @@ export interface Config {
   databaseUrl: string;
   storageNodes: NodeConfig[];
   replicas: number;
+  /** Bytes that uploads on their way to S3 nodes may hold, in each process. */
+  s3Memory: number;
   /** Whether what is acknowledged was synced to disk, or left to the operating system to write. */
   durability: "fsync" | "os";
   /** Processes that share the port. */
@@ -187,8 +173,11 @@ function workerCount(workers: string, databaseUrl: string): number {
   );
 }
 
-function withoutPassword(value: string): string {
-  return value.replace(/(:\/\/[^:/@]*:)[^@]*@/, "$1***@");
+/** A key may also have been given as an option, where none belongs. */
+function withoutSecrets(value: string): string {
+  return value
+    .replace(/(:\/\/[^:/@]*:)[^@]*@/g, "$1***@")
+    .replace(/([?&](?!endpoint=|region=)[^=&,]*=)[^&,]*/g, "$1***");
 }
 
 /** @throws ConfigError */
@@ -199,7 +188,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const name = String(issue?.path[0]);
-    throw new ConfigError(`${name}=${withoutPassword(set[name] ?? "")} can't be used: it takes ${issue?.message}.`);
+    throw new ConfigError(`${name}=${withoutSecrets(set[name] ?? "")} can't be used: it takes ${issue?.message}.`);
   }
   const { data } = parsed;
   if (data.REPLICAS > data.STORAGE_NODES.length) {
@@ -207,10 +196,17 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       `REPLICAS=${data.REPLICAS} can't be used: it takes at most the number of STORAGE_NODES, ${data.STORAGE_NODES.length}.`,
     );
   }
+  const s3Copies = Math.min(data.REPLICAS, data.STORAGE_NODES.filter(({ kind }) => kind === "S3").length);
+  if (data.S3_MEMORY < s3Copies * LARGEST_RESERVATION) {
+    throw new ConfigError(
+      `S3_MEMORY=${set["S3_MEMORY"] ?? data.S3_MEMORY} can't be used: it takes at least ${LARGEST_RESERVATION} bytes for each copy on an S3 node, so ${s3Copies * LARGEST_RESERVATION}.`,
+    );
+  }
   return {
     databaseUrl: data.DATABASE_URL,
     storageNodes: data.STORAGE_NODES,
     replicas: data.REPLICAS,
+    s3Memory: data.S3_MEMORY,
     durability: data.DURABILITY,
     workers: workerCount(data.WORKERS, data.DATABASE_URL),
     host: data.HOST,
