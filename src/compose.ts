@@ -15,7 +15,11 @@ import { registerGraphQLRoute } from "./graphql/graphql-route.ts";
 import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
+import { NodeRegistry } from "./nodes/node-registry.ts";
+import { NodeService } from "./nodes/node-service.ts";
+import { NodeUsageCounter } from "./nodes/node-usage.ts";
 import { LocalNode } from "./storage/local-node.ts";
+import type { NodeReport } from "./storage/node-health.ts";
 import { NodeSet } from "./storage/node-set.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
@@ -24,11 +28,15 @@ import { UploadService } from "./uploads/upload-service.ts";
 
 const SWEEP_INTERVAL_MS = 5_000;
 const TIDY_INTERVAL_MS = 3600_000;
+/** Within which all instances know that a node is draining. */
+const NODES_INTERVAL_MS = 5_000;
 /** What an interrupted write left is a leftover once nothing was added to it for this long. */
 const LEFTOVER_AGE_MS = 24 * 3600_000;
 
 export interface Service {
   app: FastifyInstance;
+  /** As the start found them. */
+  nodes: readonly NodeReport[];
   /** Finishes what is in flight, then lets go of everything. */
   close(): Promise<void>;
 }
@@ -36,7 +44,6 @@ export interface Service {
 /** Builds the whole service from its settings, with the database migrated and the background work under way. */
 export async function compose(config: Config, log: Logger): Promise<Service> {
   const { durability } = config;
-  // Before the database: a folder that can't be had leaves no connection open.
   const nodes = await Promise.all(
     config.storageNodes.map(({ name, directory }) => LocalNode.open(name, directory, { durability })),
   );
@@ -44,7 +51,18 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     durability,
     log: (message) => log.info(message),
   });
-  const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log });
+  const registry = await NodeRegistry.open(database);
+  const storage = new NodeSet({
+    nodes,
+    replicas: config.replicas,
+    writeQuorum: config.writeQuorum,
+    nodeTimeoutMs: config.nodeTimeoutMs,
+    logger: log,
+    admit: (node) => registry.admit(node),
+  });
+  storage.setDraining(registry.draining);
+  // A node that is down now may come back: the log and the health tell of it, and it stops nothing.
+  await storage.probe().catch(() => {});
 
   const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
   const freed = () => sweep.wake();
@@ -80,7 +98,20 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     log,
   );
 
-  const schema = buildGraphQLSchema({ accounts, files, links, uploads, chunks });
+  const watch = new BackgroundJob(
+    "nodes",
+    NODES_INTERVAL_MS,
+    async () => {
+      await storage.probeDown();
+      await registry.refresh();
+      storage.setDraining(registry.draining);
+      return false;
+    },
+    log,
+  );
+
+  const nodeService = new NodeService(() => storage.status(), new NodeUsageCounter(database));
+  const schema = buildGraphQLSchema({ accounts, files, links, uploads, chunks, nodes: nodeService });
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
   const app = await buildApp({
     logger: log,
@@ -95,12 +126,14 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   });
   sweep.start();
   tidy.start();
+  watch.start();
 
   return {
     app,
+    nodes: await storage.status(),
     async close() {
       await app.close();
-      await Promise.all([sweep.stop(), tidy.stop()]);
+      await Promise.all([sweep.stop(), tidy.stop(), watch.stop()]);
       await apollo.stop();
       await database.close();
     },
@@ -111,12 +144,13 @@ const UNSAFE =
   "  DURABILITY=os: what is acknowledged is lost in a power cut if the operating system had not written it yet.";
 
 /** Where things are, for the person who started the service. */
-export function describe(config: Config, address: string): string {
+export function describe(config: Config, address: string, nodeReports: readonly NodeReport[]): string {
   const path = (text: string) => (isAbsolute(text) ? text : resolve(text));
   const database = config.databaseUrl.startsWith("sqlite:")
     ? `embedded SQLite, ${path(config.databaseUrl.slice("sqlite:".length))}`
     : config.databaseUrl.replace(/\/\/[^@]*@/, "//");
   const nodes = config.storageNodes.map(({ name, directory }) => `${name} ${path(directory)}`);
+  const down = nodeReports.filter(({ state }) => state === "DOWN");
   return [
     `Stowage listens at ${address}`,
     `  playground  ${address}/graphql`,
@@ -124,6 +158,7 @@ export function describe(config: Config, address: string): string {
     `  health      ${address}/health/ready`,
     `  storage     ${nodes.join(", ")} (${config.replicas === 1 ? "1 copy" : `${config.replicas} copies`} of each chunk)`,
     `  database    ${database}`,
+    ...down.map(({ name, error }) => `  ${name} is DOWN  ${error instanceof Error ? error.message : error}`),
     ...(config.durability === "os" ? [UNSAFE] : []),
     "  Ctrl-C ends it when what is in flight is done; a second one at once.",
   ].join("\n");

@@ -114,6 +114,11 @@ const settings = z.object({
   DATABASE_URL: databaseUrl,
   STORAGE_NODES: storageNodes,
   REPLICAS: integer(1, 16, "1"),
+  WRITE_QUORUM: z
+    .string()
+    .default("auto")
+    .refine((text) => text === "auto" || /^([1-9]|1[0-6])$/.test(text), { error: "auto, or a number up to REPLICAS" }),
+  NODE_TIMEOUT: duration("30s"),
   DURABILITY: choice(["fsync", "os"], "fsync"),
   WORKERS: z
     .string()
@@ -137,6 +142,10 @@ export interface Config {
   databaseUrl: string;
   storageNodes: NodeConfig[];
   replicas: number;
+  /** Copies without which a chunk is refused; null for as many as can be had. */
+  writeQuorum: number | null;
+  /** How long a node may take for a step before another takes its place. */
+  nodeTimeoutMs: number;
   /** Whether what is acknowledged was synced to disk, or left to the operating system to write. */
   durability: "fsync" | "os";
   /** Processes that share the port. */
@@ -189,10 +198,18 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       `REPLICAS=${data.REPLICAS} can't be used: it takes at most the number of STORAGE_NODES, ${data.STORAGE_NODES.length}.`,
     );
   }
+  const writeQuorum = data.WRITE_QUORUM === "auto" ? null : Number(data.WRITE_QUORUM);
+  if (writeQuorum !== null && writeQuorum > data.REPLICAS) {
+    throw new ConfigError(
+      `WRITE_QUORUM=${writeQuorum} can't be used: it takes auto, or a number up to REPLICAS, ${data.REPLICAS}.`,
+    );
+  }
   return {
     databaseUrl: data.DATABASE_URL,
     storageNodes: data.STORAGE_NODES,
     replicas: data.REPLICAS,
+    writeQuorum,
+    nodeTimeoutMs: data.NODE_TIMEOUT,
     durability: data.DURABILITY,
     workers: workerCount(data.WORKERS, data.DATABASE_URL),
     host: data.HOST,

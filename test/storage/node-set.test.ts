@@ -266,9 +266,9 @@ describe("NodeSet health", () => {
     disk("node3").fail.probe = error;
     expect(await set.probe()).toEqual({ freeBytes: 12 });
     expect(await set.status()).toEqual([
-      { name: "node1", up: true, freeBytes: 5, failures: 0 },
-      { name: "node2", up: true, freeBytes: 7, failures: 0 },
-      { name: "node3", up: false, freeBytes: null, failures: 0, error },
+      { name: "node1", kind: "LOCAL", state: "UP", freeBytes: 5, failures: 0 },
+      { name: "node2", kind: "LOCAL", state: "UP", freeBytes: 7, failures: 0 },
+      { name: "node3", kind: "LOCAL", state: "DOWN", freeBytes: null, failures: 0, error },
     ]);
     disk("node2").freeBytes = null;
     expect(await set.probe()).toEqual({ freeBytes: null });
@@ -278,7 +278,7 @@ describe("NodeSet health", () => {
     const { set, disk } = await setUp(2, 1);
     disk("node1").probe = () => new Promise(() => {});
     await set.probe();
-    expect((await set.status()).map(({ up }) => up)).toEqual([false, true]);
+    expect((await set.status()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
   });
 
   test("two nodes of one name, or more copies than nodes, are refused", async () => {
