@@ -26,11 +26,12 @@ export interface NodeHealthOptions {
   logger: StorageLogger;
   /** How long the answer of a probe is good for, milliseconds. */
   probeMaxAgeMs: number;
+  /** Milliseconds that a probe may take. */
+  probeTimeoutMs: number;
   /** Called before each probe: rejects when the place is not the node that it should be. */
   admit: (node: PhysicalNode) => Promise<void>;
 }
 
-const PROBE_TIMEOUT_MS = 5_000;
 /** A node that stalls again and again is left alone for up to as many times a probe's age. */
 const LONGEST_PAUSE = 16;
 
@@ -143,7 +144,7 @@ export class NodeHealth {
       this.#answering ??= this.#ask().finally(() => {
         this.#answering = undefined;
       });
-      const { freeBytes } = await inTime(this.#answering, PROBE_TIMEOUT_MS);
+      const { freeBytes } = await inTime(this.#answering, this.#options.probeTimeoutMs);
       // It stalled while it was asked: that weighs more.
       if (this.#pausedAt > startedAt) return this.#report();
       this.#freeBytes = freeBytes;

@@ -39,6 +39,7 @@ export interface NodeSetOptions {
 
 /** Of the timeout: with the write quorum reached, the other copies get so much more. */
 const GRACE = 0.1;
+const LONGEST_PROBE_MS = 5_000;
 
 /** Several nodes as one: blobs are spread over them, each in as many copies as wanted. */
 export class NodeSet implements StorageNode {
@@ -61,7 +62,8 @@ export class NodeSet implements StorageNode {
     this.replicas = replicas;
     this.#quorum = writeQuorum;
     this.#timeoutMs = options.nodeTimeoutMs ?? 30_000;
-    const health = { logger, probeMaxAgeMs, admit };
+    const probeTimeoutMs = Math.min(LONGEST_PROBE_MS, this.#timeoutMs);
+    const health = { logger, probeMaxAgeMs, probeTimeoutMs, admit };
     this.#health = new Map(nodes.map((node) => [node.name, new NodeHealth(node, health)]));
     this.#logger = logger;
     this.#onDamage = options.onDamage ?? (() => {});
