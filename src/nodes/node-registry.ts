@@ -24,8 +24,9 @@ export class NodeRegistry {
   }
 
   static async open(database: Database): Promise<NodeRegistry> {
-    const { id } = await database.read((em) => em.findOneOrFail(Deployment, { id: { $ne: "" } }));
-    const registry = new NodeRegistry(database, id);
+    const [deployment] = await database.read((em) => em.find(Deployment, {}));
+    if (deployment === undefined) throw new Error("The database has lost the deployment's id.");
+    const registry = new NodeRegistry(database, deployment.id);
     await registry.refresh();
     return registry;
   }

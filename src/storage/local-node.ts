@@ -79,6 +79,7 @@ export class LocalNode implements PhysicalNode {
 
   async create(id: string, size: number, signal?: AbortSignal): Promise<BlobWriter> {
     signal?.throwIfAborted();
+    if (this.#claimed === null) throw this.#unclaimed();
     return await LocalWriter.open({
       node: this.name,
       id,
@@ -118,7 +119,7 @@ export class LocalNode implements PhysicalNode {
     } catch (error) {
       if (!isMissing(error)) throw error;
       // A disk that was unmounted hasn't lost its blobs: then this rejects.
-      await access(this.#blobs);
+      await this.#checkPlace();
     }
   }
 
@@ -128,7 +129,8 @@ export class LocalNode implements PhysicalNode {
       await rename(path, this.#asidePath(id));
     } catch (error) {
       if (!isMissing(error)) throw error;
-      await Promise.all([this.#blobs, this.#aside].map((folder) => access(folder)));
+      await this.#checkPlace();
+      await access(this.#aside);
       return;
     }
     // In this order: a power cut may leave both names, never none.
@@ -141,7 +143,7 @@ export class LocalNode implements PhysicalNode {
       await unlink(this.#asidePath(id));
     } catch (error) {
       if (!isMissing(error)) throw error;
-      await access(this.#aside);
+      await this.#checkPlace();
     }
   }
 
@@ -151,6 +153,8 @@ export class LocalNode implements PhysicalNode {
   }
 
   async *list(): AsyncGenerator<ListedBlob, void, void> {
+    // What isn't claimed by anybody may be looked at before it is adopted.
+    if (this.#claimed !== null || (await this.identity()) !== null) await this.#checkPlace();
     for await (const outer of await opendir(this.#blobs)) {
       if (!outer.isDirectory() || !HEX_PAIR.test(outer.name)) continue;
       for await (const inner of await opendir(join(this.#blobs, outer.name))) {
@@ -168,6 +172,7 @@ export class LocalNode implements PhysicalNode {
   }
 
   async removeLeftovers(olderThan: Date): Promise<void> {
+    await this.#checkPlace();
     for await (const { name } of await opendir(this.#tmp)) {
       const path = join(this.#tmp, name);
       const found = await statIfThere(path);
@@ -177,9 +182,7 @@ export class LocalNode implements PhysicalNode {
 
   async probe(): Promise<NodeStatus> {
     try {
-      const found = await this.identity();
-      if (this.#claimed !== null) checkIdentity(this.name, this.#claimed, found);
-      else if (found === null) throw new NodeIdentityError(this.name, "nobody has claimed its folder.");
+      await this.#checkPlace();
       await Promise.all([this.#blobs, this.#tmp].map((folder) => access(folder, constants.R_OK | constants.W_OK)));
       const { bavail, bsize } = await statfs(this.#tmp);
       return { freeBytes: bavail * bsize };
@@ -188,6 +191,16 @@ export class LocalNode implements PhysicalNode {
       this.#folders.forgetAll();
       throw error;
     }
+  }
+
+  /** Rejects when the folder isn't this node, as when its disk is not mounted. */
+  async #checkPlace(): Promise<void> {
+    if (this.#claimed === null) throw this.#unclaimed();
+    checkIdentity(this.name, this.#claimed, await this.identity());
+  }
+
+  #unclaimed(): NodeIdentityError {
+    return new NodeIdentityError(this.name, "its folder was not claimed.");
   }
 
   async #open(blob: StoredBlob): Promise<FileHandle> {

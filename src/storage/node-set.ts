@@ -87,6 +87,7 @@ export class NodeSet implements StorageNode {
     const failures: unknown[] = [];
     while (started.length < this.replicas && order.length > 0) {
       const next = order.splice(0, this.replicas - started.length);
+      for (const { name } of next) this.#health.get(name)?.reserve(size);
       const creating = next.map((node) => node.create(id, size, signal));
       const outcomes = await settleInTime(creating, this.#patience(started.length));
       for (const [index, node] of next.entries()) {
@@ -110,7 +111,6 @@ export class NodeSet implements StorageNode {
       await Promise.all(started.map(({ writer }) => writer.abort()));
       throw nothingStored(failures, false);
     }
-    for (const { node } of started) this.#health.get(node.name)?.reserve(size);
     return this.#writer(id, size, started, failures, signal);
   }
 

@@ -83,9 +83,9 @@ test("nothing is ever made on a bare mount point", async () => {
   await expect(node.probe()).rejects.toThrow("Is its disk mounted?");
   await expect(late.commit()).rejects.toThrow("ENOENT");
   await expect(node.create(v7(), 1)).rejects.toThrow("ENOENT");
-  await expect(node.remove(blob)).rejects.toThrow("ENOENT");
-  await expect(node.setAside(blob.id)).rejects.toThrow("ENOENT");
-  await expect(node.removeAside(blob.id)).rejects.toThrow("ENOENT");
+  await expect(node.remove(blob)).rejects.toThrow("mounted");
+  await expect(node.setAside(blob.id)).rejects.toThrow("mounted");
+  await expect(node.removeAside(blob.id)).rejects.toThrow("mounted");
   expect(await everything(directory)).toEqual([]);
 
   await rm(directory, { recursive: true });

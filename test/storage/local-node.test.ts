@@ -70,7 +70,7 @@ describe("LocalNode", () => {
     const directory = join(above, "a", "b", "c");
     const node = await LocalNode.open("node1", directory);
     await expect(node.probe()).rejects.toThrow();
-    await expect(node.create(v7(), 1)).rejects.toThrow("ENOENT");
+    await expect(node.create(v7(), 1)).rejects.toThrow("not claimed");
     expect(await readdir(above)).toEqual([]);
     await node.claim({ id: v7(), deployment: v7(), name: "node1" });
     const blob = await store(node, 1000);

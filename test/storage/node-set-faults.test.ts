@@ -84,7 +84,8 @@ describe("a node that stalls", () => {
       };
       pauses.push(await msOf(() => expect.poll(down, { interval: 5, timeout: 5000 }).toBe("UP")));
       // Distrust, which is shorter, is over by then.
-      await expect.poll(async () => (await store(set, 1)).nodes, { interval: 5 }).toEqual(["node1"]);
+      const preferred = () => store(set, 1, idRanked("node1", "node2"));
+      await expect.poll(async () => (await preferred()).nodes, { interval: 5 }).toEqual(["node1"]);
     }
     const [first = 0, second = 0, third = 0] = pauses;
     expect(second).toBeGreaterThan(1.5 * first);
@@ -156,7 +157,8 @@ describe("a node that fails", () => {
     for (let count = 0; count < 10; count++) await store(set, 1);
     expect(disk("node1").calls).not.toContain("create");
     disk("node1").fail = {};
-    await expect.poll(async () => (await store(set, 1)).nodes).toEqual(["node1"]);
+    const preferred = () => store(set, 1, idRanked("node1", "node2", "node3"));
+    await expect.poll(async () => (await preferred()).nodes).toEqual(["node1"]);
   });
 
   test("for want of room fails no write that a retry would bring elsewhere", async () => {

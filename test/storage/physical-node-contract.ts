@@ -8,7 +8,7 @@ export interface PlaceHarness {
   /** Each call gives another object for the same place, as another process has. */
   open(): Promise<PhysicalNode>;
   /** Takes the place's identity away, or puts another one there. */
-  disguise(identity: NodeIdentity | null): Promise<void>;
+  disguise(identity: NodeIdentity | null): Promise<unknown>;
 }
 
 const newIdentity = (): NodeIdentity => ({ id: v7(), deployment: v7(), name: "node1" });
@@ -20,6 +20,7 @@ export function describePhysicalNode(what: string, place: () => Promise<PlaceHar
       const node = await (await place()).open();
       expect(await node.identity()).toBeNull();
       await expect(node.probe()).rejects.toThrow();
+      await expect(node.create(v7(), 1)).rejects.toThrow();
       expect(await node.identity()).toBeNull();
     });
 
@@ -32,6 +33,7 @@ export function describePhysicalNode(what: string, place: () => Promise<PlaceHar
       await node.probe();
       const other = await open();
       expect(await other.identity()).toEqual(identity);
+      await other.claim(identity);
       await other.probe();
       const blob = await store(other, 1000);
       expect((await readAll(node, blob)).equals(blob.bytes)).toBe(true);
@@ -64,12 +66,31 @@ export function describePhysicalNode(what: string, place: () => Promise<PlaceHar
       const node = await open();
       const identity = newIdentity();
       await node.claim(identity);
+      const blob = { id: v7(), nodes: [] };
       await disguise(null);
       await expect(node.probe()).rejects.toThrow("identity");
       await disguise({ ...identity, deployment: v7() });
       await expect(node.probe()).rejects.toThrow("another deployment");
+      await expect(idsOf(node)).rejects.toThrow("another deployment");
+      await expect(node.remove(blob)).rejects.toThrow("another deployment");
       await disguise(identity);
       await node.probe();
+      await node.remove(blob);
+    });
+
+    test("a node that wasn't told who it is touches nothing in a claimed place", async () => {
+      const { open } = await place();
+      const node = await open();
+      const identity = newIdentity();
+      await node.claim(identity);
+      const blob = await store(node, 1000);
+      const other = await open();
+      await expect(other.claim({ ...identity, id: v7() })).rejects.toThrow();
+      await expect(other.probe()).rejects.toThrow();
+      await expect(other.create(v7(), 1)).rejects.toThrow();
+      await expect(idsOf(other)).rejects.toThrow();
+      await expect(other.remove({ id: v7(), nodes: [] })).rejects.toThrow();
+      expect(await idsOf(node)).toEqual(new Set([blob.id]));
     });
 
     test("a blob set aside is neither read nor listed, and its id may be written again", async () => {
