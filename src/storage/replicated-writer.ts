@@ -119,14 +119,14 @@ export class ReplicatedWriter implements BlobWriter {
 
   /** Copies the blob to other nodes, for those that failed on the way. */
   async #makeUp(): Promise<void> {
-    const { id, size, replicas, source, spares, onFailure, patience, signal } = this.#target;
+    const { id, size, replicas, source, spares, onFailure, patience } = this.#target;
     if (this.#live.length >= replicas || this.#checksums === undefined) return;
     const checksums = this.#checksums.digest();
     for (const node of spares(this.#tried)) {
       const nodes = this.#live.map((replica) => replica.node.name);
       const timeoutMs = nodes.length >= patience.enough ? patience.graceMs : patience.timeoutMs;
       try {
-        const writer = await copyBlob({ id, size, checksums, nodes }, source, node, signal, timeoutMs);
+        const writer = await copyBlob({ id, size, checksums, nodes }, source, node, undefined, timeoutMs);
         this.#live.push({ node, writer });
       } catch (error) {
         // The copies that there are can't be read: no fault of this node's.

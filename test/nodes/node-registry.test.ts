@@ -139,9 +139,10 @@ describe.each(dialects)("the registry of nodes on %s", (dialect) => {
   });
 
   test("what another instance claimed is not claimed again in another place", async () => {
-    const { start, directory } = await setUp();
-    const here = await start();
+    const { database, start, directory } = await setUp();
+    await replaceNode(database, "node1");
     // Its record is known here while nobody has claimed the place.
+    const here = await start();
     const { registry } = here;
     const elsewhere = await start("node1", `${directory}-elsewhere`);
     await elsewhere.admit();
