@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -18,10 +17,14 @@ import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
 import { type NodeConfig, placeOf } from "./node-setting.ts";
+import { NodeRegistry } from "./nodes/node-registry.ts";
+import { NodeService } from "./nodes/node-service.ts";
+import { NodeUsageCounter } from "./nodes/node-usage.ts";
 import { LocalNode } from "./storage/local-node.ts";
 import { MemoryBudget } from "./storage/memory-budget.ts";
+import type { NodeReport } from "./storage/node-health.ts";
 import { NodeSet } from "./storage/node-set.ts";
-import type { StorageNode } from "./storage/storage-node.ts";
+import type { PhysicalNode } from "./storage/storage-node.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
 import { expireUploads } from "./uploads/expiry.ts";
@@ -29,11 +32,15 @@ import { UploadService } from "./uploads/upload-service.ts";
 
 const SWEEP_INTERVAL_MS = 5_000;
 const TIDY_INTERVAL_MS = 3600_000;
+/** Within which all instances know that a node is draining. */
+const NODES_INTERVAL_MS = 5_000;
 /** What an interrupted write left is a leftover once nothing was added to it for this long. */
 const LEFTOVER_AGE_MS = 24 * 3600_000;
 
 export interface Service {
   app: FastifyInstance;
+  /** As the start found them. */
+  nodes: readonly NodeReport[];
   /** Finishes what is in flight, then lets go of everything. */
   close(): Promise<void>;
 }
@@ -41,13 +48,23 @@ export interface Service {
 /** Builds the whole service from its settings, with the database migrated and the background work under way. */
 export async function compose(config: Config, log: Logger): Promise<Service> {
   const { durability } = config;
-  // Before the database: a folder that can't be had leaves no connection open.
-  const nodes = await openNodes(config, log);
+  const nodes = await openNodes(config);
   const database = await Database.open(databaseOptions(config.databaseUrl), {
     durability,
     log: (message) => log.info(message),
   });
-  const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log });
+  const registry = await NodeRegistry.open(database);
+  const storage = new NodeSet({
+    nodes,
+    replicas: config.replicas,
+    writeQuorum: config.writeQuorum,
+    nodeTimeoutMs: config.nodeTimeoutMs,
+    logger: log,
+    admit: (node) => registry.admit(node),
+  });
+  storage.setDraining(registry.draining);
+  // A node that is down now may come back: the log and the health tell of it, and it stops nothing.
+  await storage.probe().catch(() => {});
 
   const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
   const freed = () => sweep.wake();
@@ -84,7 +101,20 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     log,
   );
 
-  const schema = buildGraphQLSchema({ accounts, quotas, files, links, uploads, chunks });
+  const watch = new BackgroundJob(
+    "nodes",
+    NODES_INTERVAL_MS,
+    async () => {
+      await storage.probeDown();
+      await registry.refresh();
+      storage.setDraining(registry.draining);
+      return false;
+    },
+    log,
+  );
+
+  const nodeService = new NodeService(() => storage.status(), new NodeUsageCounter(database));
+  const schema = buildGraphQLSchema({ accounts, quotas, files, links, uploads, chunks, nodes: nodeService });
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
   const app = await buildApp({
     logger: log,
@@ -99,38 +129,28 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   });
   sweep.start();
   tidy.start();
+  watch.start();
 
   return {
     app,
+    nodes: await storage.status(),
     async close() {
       await app.close();
-      await Promise.all([sweep.stop(), tidy.stop()]);
+      await Promise.all([sweep.stop(), tidy.stop(), watch.stop()]);
       await apollo.stop();
       await database.close();
     },
   };
 }
 
-async function openNodes(
-  { storageNodes, replicas, s3Memory, durability }: Config,
-  log: Logger,
-): Promise<StorageNode[]> {
+async function openNodes({ storageNodes, replicas, s3Memory, durability }: Config): Promise<PhysicalNode[]> {
   const s3Copies = Math.min(replicas, storageNodes.filter(({ kind }) => kind === "S3").length);
   const budget = new MemoryBudget(s3Memory, Math.max(s3Copies, 1));
-  const open = async (config: NodeConfig): Promise<StorageNode> => {
+  const open = async (config: NodeConfig): Promise<PhysicalNode> => {
     if (config.kind === "LOCAL") return await LocalNode.open(config.name, config.directory, { durability });
     // Only who needs it pays for loading the AWS SDK.
     const { S3Node } = await import("./storage/s3-node.ts");
-    const node = new S3Node({ name: config.name, place: config, budget });
-    // A store that is away now is not in the way of the others; one that was never claimed is down until the next start.
-    try {
-      if ((await node.identity()) === null) {
-        await node.claim({ id: randomUUID(), deployment: randomUUID(), name: config.name });
-      }
-    } catch (err) {
-      log.error({ node: config.name, err }, "Storage node can't be reached yet");
-    }
-    return node;
+    return new S3Node({ name: config.name, place: config, budget });
   };
   return await Promise.all(storageNodes.map(open));
 }
@@ -139,7 +159,7 @@ const UNSAFE =
   "  DURABILITY=os: what is acknowledged is lost in a power cut if the operating system had not written it yet.";
 
 /** Where things are, for the person who started the service. */
-export function describe(config: Config, address: string): string {
+export function describe(config: Config, address: string, nodeReports: readonly NodeReport[]): string {
   const path = (text: string) => (isAbsolute(text) ? text : resolve(text));
   const database = config.databaseUrl.startsWith("sqlite:")
     ? `embedded SQLite, ${path(config.databaseUrl.slice("sqlite:".length))}`
@@ -147,6 +167,7 @@ export function describe(config: Config, address: string): string {
   const nodes = config.storageNodes.map(
     (node) => `${node.name} ${node.kind === "LOCAL" ? path(node.directory) : placeOf(node)}`,
   );
+  const down = nodeReports.filter(({ state }) => state === "DOWN");
   return [
     `Stowage listens at ${address}`,
     `  playground  ${address}/graphql`,
@@ -154,6 +175,7 @@ export function describe(config: Config, address: string): string {
     `  health      ${address}/health/ready`,
     `  storage     ${nodes.join(", ")} (${config.replicas === 1 ? "1 copy" : `${config.replicas} copies`} of each chunk)`,
     `  database    ${database}`,
+    ...down.map(({ name, error }) => `  ${name} is DOWN  ${error instanceof Error ? error.message : error}`),
     ...(config.durability === "os" ? [UNSAFE] : []),
     "  Ctrl-C ends it when what is in flight is done; a second one at once.",
   ].join("\n");

@@ -113,6 +113,11 @@ const settings = z.object({
   STORAGE_NODES: storageNodes,
   REPLICAS: integer(1, 16, "1"),
   S3_MEMORY: bytes(LARGEST_RESERVATION, Number.MAX_SAFE_INTEGER, "128MiB"),
+  WRITE_QUORUM: z
+    .string()
+    .default("auto")
+    .refine((text) => text === "auto" || /^([1-9]|1[0-6])$/.test(text), { error: "auto, or a number up to REPLICAS" }),
+  NODE_TIMEOUT: duration("30s"),
   DURABILITY: choice(["fsync", "os"], "fsync"),
   WORKERS: z
     .string()
@@ -139,6 +144,10 @@ export interface Config {
   replicas: number;
   /** Bytes that uploads on their way to S3 nodes may hold, in each process. */
   s3Memory: number;
+  /** Copies without which a chunk is refused; null for as many as can be had. */
+  writeQuorum: number | null;
+  /** How long a node may take for a step before another takes its place. */
+  nodeTimeoutMs: number;
   /** Whether what is acknowledged was synced to disk, or left to the operating system to write. */
   durability: "fsync" | "os";
   /** Processes that share the port. */
@@ -202,11 +211,19 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       `S3_MEMORY=${set["S3_MEMORY"] ?? data.S3_MEMORY} can't be used: it takes at least ${LARGEST_RESERVATION} bytes for each copy on an S3 node, so ${s3Copies * LARGEST_RESERVATION}.`,
     );
   }
+  const writeQuorum = data.WRITE_QUORUM === "auto" ? null : Number(data.WRITE_QUORUM);
+  if (writeQuorum !== null && writeQuorum > data.REPLICAS) {
+    throw new ConfigError(
+      `WRITE_QUORUM=${writeQuorum} can't be used: it takes auto, or a number up to REPLICAS, ${data.REPLICAS}.`,
+    );
+  }
   return {
     databaseUrl: data.DATABASE_URL,
     storageNodes: data.STORAGE_NODES,
     replicas: data.REPLICAS,
     s3Memory: data.S3_MEMORY,
+    writeQuorum,
+    nodeTimeoutMs: data.NODE_TIMEOUT,
     durability: data.DURABILITY,
     workers: workerCount(data.WORKERS, data.DATABASE_URL),
     host: data.HOST,

@@ -6,11 +6,13 @@ import type { AccountService } from "../accounts/account-service.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { DownloadLinkService } from "../files/download-link-service.ts";
 import type { FileService } from "../files/file-service.ts";
+import type { NodeService } from "../nodes/node-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import type { UploadService } from "../uploads/upload-service.ts";
 import { AccountResolver } from "./account-resolver.ts";
 import { DownloadLinkResolver } from "./download-link-resolver.ts";
 import { FileResolver } from "./file-resolver.ts";
+import { NodeResolver } from "./node-resolver.ts";
 import { UploadResolver } from "./upload-resolver.ts";
 
 /** What the resolvers call. */
@@ -21,6 +23,7 @@ export interface Services {
   links: DownloadLinkService;
   uploads: UploadService;
   chunks: ChunkService;
+  nodes: NodeService;
 }
 
 /** @param services none where the schema is only printed */
@@ -30,9 +33,10 @@ export function buildGraphQLSchema(services?: Services): GraphQLSchema {
     new FileResolver(services.files),
     new DownloadLinkResolver(services.links),
     new UploadResolver(services.uploads, services.chunks),
+    new NodeResolver(services.nodes),
   ];
   return buildSchemaSync({
-    resolvers: [AccountResolver, FileResolver, DownloadLinkResolver, UploadResolver],
+    resolvers: [AccountResolver, FileResolver, DownloadLinkResolver, UploadResolver, NodeResolver],
     container: { get: (resolver) => instances?.find((instance) => instance instanceof resolver) },
     // The core checks its input, for every adapter alike.
     validate: false,

@@ -7,6 +7,11 @@ import { type SpawnedServer, spawnServer } from "./spawned-server.ts";
 
 const NODES = ["node1", "node2"];
 
+/** STORAGE_NODES for folders of these names. */
+export function storageNodes(folder: string, names: readonly string[]): string {
+  return names.map((name) => `${name}=file:${join(folder, name)}`).join(",");
+}
+
 /** What outlives a server: two node folders and a database. Several servers, after or beside each other, may use it. */
 export class Workspace {
   readonly folder: string;
@@ -30,7 +35,7 @@ export class Workspace {
     const folder = await mkdtemp(join(tmpdir(), "stowage-acceptance-"));
     const workspace = new Workspace(folder, {
       DATABASE_URL: newDatabaseUrl(dialect, folder),
-      STORAGE_NODES: NODES.map((name) => `${name}=file:${join(folder, name)}`).join(","),
+      STORAGE_NODES: storageNodes(folder, NODES),
       ...settings,
     });
     onFinished(() => workspace.#remove());

@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+import { link, open, readFile, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { syncFolder } from "./durable-folders.ts";
+import { NodeIdentityError } from "./node-identity.ts";
+import type { NodeIdentity } from "./storage-node.ts";
+
+const IDENTITY_FILE = "stowage-node.json";
+const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+const identitySchema = z.object({ id: z.string(), deployment: z.string(), name: z.string() });
+
+/** @returns null where there is no identity file, or no such folder */
+export async function readIdentity(node: string, root: string): Promise<NodeIdentity | null> {
+  const path = join(root, IDENTITY_FILE);
+  try {
+    return identitySchema.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    if (codeOf(error) !== undefined) throw error;
+    throw new NodeIdentityError(node, `${path} is not an identity file as Stowage writes it.`, error);
+  }
+}
+
+/** Writes the identity file in one step, durably; one that is there already stays. @param tmp a folder beside it */
+export async function writeIdentity(root: string, tmp: string, identity: NodeIdentity): Promise<void> {
+  const path = join(root, IDENTITY_FILE);
+  const temporary = join(tmp, `${IDENTITY_FILE}.${randomBytes(8).toString("hex")}`);
+  const file = await open(temporary, "wx", 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(identity, null, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (NO_HARD_LINKS.has(codeOf(error) ?? "")) await rename(temporary, path);
+    else if (codeOf(error) !== "EEXIST") throw error;
+  } finally {
+    await unlink(temporary).catch(() => {});
+  }
+  await syncFolder(root);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
