@@ -1,25 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { link, open, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
 import { syncFolder } from "./durable-folders.ts";
-import { NodeIdentityError } from "./node-identity.ts";
+import { IDENTITY_FILE, parseIdentity, writtenIdentity } from "./node-identity.ts";
 import type { NodeIdentity } from "./storage-node.ts";
 
-const IDENTITY_FILE = "stowage-node.json";
 const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
-
-const identitySchema = z.object({ id: z.string(), deployment: z.string(), name: z.string() });
 
 /** @returns null where there is no identity file, or no such folder */
 export async function readIdentity(node: string, root: string): Promise<NodeIdentity | null> {
-  const path = join(root, IDENTITY_FILE);
   try {
-    return identitySchema.parse(JSON.parse(await readFile(path, "utf8")));
+    return parseIdentity(node, await readFile(join(root, IDENTITY_FILE), "utf8"));
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
-    if (codeOf(error) !== undefined) throw error;
-    throw new NodeIdentityError(node, `${path} is not an identity file as Stowage writes it.`, error);
+    throw error;
   }
 }
 
@@ -29,7 +23,7 @@ export async function writeIdentity(root: string, tmp: string, identity: NodeIde
   const temporary = join(tmp, `${IDENTITY_FILE}.${randomBytes(8).toString("hex")}`);
   const file = await open(temporary, "wx", 0o600);
   try {
-    await file.writeFile(`${JSON.stringify(identity, null, 2)}\n`);
+    await file.writeFile(writtenIdentity(identity));
     await file.sync();
   } finally {
     await file.close();

@@ -1,4 +1,10 @@
+import { z } from "zod";
 import type { NodeIdentity } from "./storage-node.ts";
+
+/** What a place calls the file, or object, that says who it is. */
+export const IDENTITY_FILE = "stowage-node.json";
+
+const identitySchema = z.object({ id: z.string(), deployment: z.string(), name: z.string() });
 
 /** The place isn't the node that it is configured to be: nothing may be written there. */
 export class NodeIdentityError extends Error {
@@ -31,5 +37,18 @@ export function checkIdentity(node: string, expected: NodeIdentity, found: NodeI
   if (found.id !== expected.id) {
     const who = `it is node ${found.id} of this deployment, first configured as ${found.name}, not ${expected.id}`;
     throw new NodeIdentityError(node, `${who}. Correct STORAGE_NODES, or mount the disk that belongs there.`);
+  }
+}
+
+export function writtenIdentity(identity: NodeIdentity): string {
+  return `${JSON.stringify(identity, null, 2)}\n`;
+}
+
+/** @throws NodeIdentityError when the text is not one that `writtenIdentity` gave */
+export function parseIdentity(node: string, text: string): NodeIdentity {
+  try {
+    return identitySchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new NodeIdentityError(node, `its ${IDENTITY_FILE} is not as Stowage writes it.`, error);
   }
 }

@@ -9,6 +9,7 @@ import {
 import { isBlobId } from "./blob-path.ts";
 import { blocksAround, verifyBlocks } from "./block-checksums.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import { checkIdentity, IDENTITY_FILE, NodeIdentityError, parseIdentity, writtenIdentity } from "./node-identity.ts";
 import { S3_LIMITS, S3Bucket, type S3Limits, type S3Place } from "./s3-bucket.ts";
 import { isMissingObject, S3Error } from "./s3-error.ts";
 import { removeOldUploads } from "./s3-leftovers.ts";
@@ -32,7 +33,6 @@ export interface S3NodeOptions {
   limits?: Partial<S3Limits>;
 }
 
-const IDENTITY = "stowage-node.json";
 /** A node that takes longer to say who it is, is of no use. */
 const IDENTITY_MS = 10_000;
 
@@ -87,17 +87,17 @@ export class S3Node implements PhysicalNode {
 
   async probe(): Promise<NodeStatus> {
     const found = await this.identity();
-    if (found === null) throw new Error(`${this.name} was never made a storage node: it has no ${IDENTITY}`);
-    if (this.#claimed !== undefined) refuseOther(this.name, found, this.#claimed);
+    if (this.#claimed === undefined) throw new NodeIdentityError(this.name, "nobody has said yet which node it is.");
+    checkIdentity(this.name, this.#claimed, found);
     return { freeBytes: null };
   }
 
   async identity(): Promise<NodeIdentity | null> {
     try {
       const deadlineMs = Math.min(IDENTITY_MS, this.#bucket.limits.deadlineMs);
-      const command = new GetObjectCommand(this.#at(this.#bucket.key(IDENTITY)));
+      const command = new GetObjectCommand(this.#at(this.#bucket.key(IDENTITY_FILE)));
       const { Body } = await this.#bucket.send(command, undefined, deadlineMs);
-      return parseIdentity((await Body?.transformToString()) ?? "", this.name);
+      return parseIdentity(this.name, (await Body?.transformToString()) ?? "");
     } catch (error) {
       if (isMissingObject(error)) return null;
       throw error;
@@ -106,8 +106,8 @@ export class S3Node implements PhysicalNode {
 
   async claim(identity: NodeIdentity): Promise<void> {
     const command = new PutObjectCommand({
-      ...this.#at(this.#bucket.key(IDENTITY)),
-      Body: Buffer.from(`${JSON.stringify(identity, null, 2)}\n`),
+      ...this.#at(this.#bucket.key(IDENTITY_FILE)),
+      Body: Buffer.from(writtenIdentity(identity)),
       ContentType: "application/json",
       IfNoneMatch: "*",
     });
@@ -115,9 +115,7 @@ export class S3Node implements PhysicalNode {
       await this.#bucket.send(command);
     } catch (error) {
       if (!(error instanceof S3Error) || error.status !== 412) throw error;
-      const found = await this.identity();
-      if (found === null) throw error;
-      refuseOther(this.name, found, identity);
+      checkIdentity(this.name, identity, await this.identity());
     }
     this.#claimed = identity;
   }
@@ -171,21 +169,4 @@ export class S3Node implements PhysicalNode {
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket.name, Key: key };
   }
-}
-
-function parseIdentity(text: string, node: string): NodeIdentity {
-  try {
-    const { id, deployment, name } = JSON.parse(text);
-    if ([id, deployment, name].every((part) => typeof part === "string")) return { id, deployment, name };
-  } catch (error) {
-    throw new Error(`${IDENTITY} on ${node} can't be read`, { cause: error });
-  }
-  throw new Error(`${IDENTITY} on ${node} isn't a storage node's`);
-}
-
-function refuseOther(node: string, found: NodeIdentity, expected: NodeIdentity): void {
-  if (found.id === expected.id && found.deployment === expected.deployment) return;
-  throw new Error(
-    `${node} is another storage node's place: it has ${found.name}, ${found.id}, of deployment ${found.deployment}`,
-  );
 }

@@ -199,20 +199,20 @@ describe("S3Node", () => {
     ];
     const identity = { id: randomUUID(), deployment: randomUUID(), name: "one" };
     expect(await one.identity()).toBeNull();
-    await expect(one.probe()).rejects.toThrow("never made a storage node");
+    await expect(one.probe()).rejects.toThrow("nobody has said yet");
     await one.claim(identity);
     await one.claim(identity);
     expect(await two.identity()).toEqual(identity);
-    await expect(two.claim({ ...identity, id: randomUUID() })).rejects.toThrow("another storage node's place");
-    await expect(two.claim({ ...identity, deployment: randomUUID() })).rejects.toThrow("another storage node's place");
+    await expect(two.claim({ ...identity, id: randomUUID() })).rejects.toThrow("of this deployment");
+    await expect(two.claim({ ...identity, deployment: randomUUID() })).rejects.toThrow("another deployment");
     expect(await one.identity()).toEqual(identity);
     expect(await one.probe()).toEqual({ freeBytes: null });
 
     const at = { Bucket: bucket, Key: `${prefix}/stowage-node.json` };
     await client.send(new PutObjectCommand({ ...at, Body: JSON.stringify({ ...identity, id: randomUUID() }) }));
-    await expect(one.probe()).rejects.toThrow("another storage node's place");
+    await expect(one.probe()).rejects.toThrow("of this deployment");
     await client.send(new PutObjectCommand({ ...at, Body: "<html>" }));
-    await expect(one.probe()).rejects.toThrow("can't be read");
+    await expect(one.probe()).rejects.toThrow("not as Stowage writes it");
   });
 
   test("of two that claim a place at once one wins", async () => {
