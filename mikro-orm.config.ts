@@ -13,9 +13,12 @@ import { StoredFile } from "./src/files/file.ts";
 import { FileChunk } from "./src/files/manifest.ts";
 import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
+import { Lease } from "./src/upkeep/lease.ts";
+import { Repair } from "./src/upkeep/repair.ts";
+import { Scrub } from "./src/upkeep/scrub.ts";
 
 const common = {
-  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink],
+  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink, Lease, Repair, Scrub],
   extensions: [Migrator],
 } satisfies Partial<Options>;
 

@@ -16,7 +16,11 @@ import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
 import { LocalNode } from "./storage/local-node.ts";
-import { NodeSet } from "./storage/node-set.ts";
+import { type DamageReason, NodeSet } from "./storage/node-set.ts";
+import type { NodePool } from "./upkeep/node-pool.ts";
+import { RepairQueue } from "./upkeep/repair-queue.ts";
+import { UpkeepService } from "./upkeep/upkeep-service.ts";
+import { upkeepJobs } from "./upkeep-jobs.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
 import { expireUploads } from "./uploads/expiry.ts";
@@ -44,7 +48,11 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     durability,
     log: (message) => log.info(message),
   });
-  const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log });
+  const repairs = new RepairQueue(database, log, () => jobs.wakeRepairs());
+  const onDamage = (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason);
+  const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log, onDamage });
+  const upkeep = new UpkeepService(database, nodePool(storage), repairs, log, config);
+  const jobs = upkeepJobs(upkeep, config.scrubPeriodMs, log);
 
   const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
   const freed = () => sweep.wake();
@@ -95,15 +103,29 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   });
   sweep.start();
   tidy.start();
+  jobs.start();
 
   return {
     app,
     async close() {
       await app.close();
-      await Promise.all([sweep.stop(), tidy.stop()]);
+      await Promise.all([sweep.stop(), tidy.stop(), jobs.stop()]);
+      await repairs.flush();
       await apollo.stop();
       await database.close();
     },
+  };
+}
+
+function nodePool(storage: NodeSet): NodePool {
+  return {
+    replicas: storage.replicas,
+    nodes: storage.nodes,
+    async usable() {
+      const status = await storage.status();
+      return status.flatMap(({ name, up, freeBytes }) => (up ? { name, freeBytes, draining: false } : []));
+    },
+    place: (id, size, except) => storage.place(id, size, except),
   };
 }
 

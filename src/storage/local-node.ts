@@ -1,13 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { access, constants, type FileHandle, lstat, open, opendir, statfs, unlink } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { access, constants, type FileHandle, lstat, open, opendir, rename, statfs, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
 import { blobPath, isBlobId } from "./blob-path.ts";
 import { blocksAround, verifyBlocks } from "./block-checksums.ts";
 import { type Durability, DurableFolders } from "./durable-folders.ts";
 import { BufferPool, readPieces } from "./local-reader.ts";
 import { LocalWriter } from "./local-writer.ts";
-import type { BlobWriter, ByteRange, ListedBlob, NodeStatus, StorageNode, StoredBlob } from "./storage-node.ts";
+import type {
+  BlobWriter,
+  ByteRange,
+  ListedBlob,
+  NodeIdentity,
+  NodeStatus,
+  PhysicalNode,
+  StoredBlob,
+} from "./storage-node.ts";
 
 export interface LocalNodeOptions {
   durability?: Durability;
@@ -17,11 +25,13 @@ export interface LocalNodeOptions {
 const POOLED_BUFFERS = 32;
 const HEX_PAIR = /^[0-9a-f]{2}$/;
 
-/** Keeps each blob as a file `blobs/<ab>/<cd>/<id>` in a folder; `tmp/` has what is being written. */
-export class LocalNode implements StorageNode {
+/** Keeps each blob as a file `blobs/<ab>/<cd>/<id>` in a folder; `tmp/` has what is being written, `aside/` what is bad. */
+export class LocalNode implements PhysicalNode {
+  readonly kind = "LOCAL";
   readonly name: string;
   readonly #blobs: string;
   readonly #tmp: string;
+  readonly #aside: string;
   readonly #folders: DurableFolders;
   readonly #durability: Durability;
   readonly #pool = new BufferPool(POOLED_BUFFERS);
@@ -30,6 +40,7 @@ export class LocalNode implements StorageNode {
     this.name = name;
     this.#blobs = join(root, "blobs");
     this.#tmp = join(root, "tmp");
+    this.#aside = join(root, "aside");
     this.#folders = folders;
     this.#durability = durability;
   }
@@ -117,6 +128,31 @@ export class LocalNode implements StorageNode {
     await Promise.all([this.#blobs, this.#tmp].map((folder) => access(folder, constants.R_OK | constants.W_OK)));
     const { bavail, bsize } = await statfs(this.#tmp);
     return { freeBytes: bavail * bsize };
+  }
+
+  async identity(): Promise<NodeIdentity | null> {
+    return null;
+  }
+
+  async claim(): Promise<void> {}
+
+  async setAside(id: string): Promise<void> {
+    const path = blobPath(this.#blobs, id);
+    await this.#folders.ensure(this.#aside);
+    try {
+      await rename(path, join(this.#aside, id));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await access(this.#blobs);
+      return;
+    }
+    await this.#folders.sync(this.#aside);
+    await this.#folders.sync(dirname(path));
+  }
+
+  async removeAside(id: string): Promise<void> {
+    if (!isBlobId(id)) throw new TypeError(`Not a blob id: ${JSON.stringify(id)}`);
+    await unlink(join(this.#aside, id)).catch(ignoreMissing);
   }
 
   async #open(blob: StoredBlob): Promise<FileHandle> {

@@ -1,33 +1,48 @@
 import { DataUnavailableError, ServiceUnavailableError } from "../errors.ts";
+import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
 import { NodeHealth, type NodeHealthStatus, type StorageLogger } from "./node-health.ts";
 import { rankNodes } from "./placement.ts";
 import { nothingStored, type Replica, ReplicatedWriter } from "./replicated-writer.ts";
-import type { BlobWriter, ByteRange, ListedBlob, NodeStatus, StorageNode, StoredBlob } from "./storage-node.ts";
+import type {
+  BlobWriter,
+  ByteRange,
+  ListedBlob,
+  NodeStatus,
+  PhysicalNode,
+  StorageNode,
+  StoredBlob,
+} from "./storage-node.ts";
+
+export type DamageReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED";
 
 export interface NodeSetOptions {
-  nodes: readonly StorageNode[];
+  nodes: readonly PhysicalNode[];
   /** Copies of each blob. */
   replicas: number;
   logger: StorageLogger;
   name?: string;
   /** How long the answer of a probe is good for. */
   probeMaxAgeMs?: number;
+  /** Told of a replica that a read found missing or corrupt, and of a blob that was committed with too few copies. */
+  onDamage?: (blobId: string, node: string, reason: DamageReason) => void;
 }
 
 /** Several nodes as one: blobs are spread over them, each in as many copies as wanted. */
 export class NodeSet implements StorageNode {
   readonly name: string;
-  readonly nodes: ReadonlyMap<string, StorageNode>;
+  readonly nodes: ReadonlyMap<string, PhysicalNode>;
   readonly replicas: number;
   readonly #health: ReadonlyMap<string, NodeHealth>;
   readonly #logger: StorageLogger;
+  readonly #onDamage: NonNullable<NodeSetOptions["onDamage"]>;
 
-  constructor({ nodes, replicas, logger, name = "all", probeMaxAgeMs = 10_000 }: NodeSetOptions) {
+  constructor({ nodes, replicas, logger, name = "all", probeMaxAgeMs = 10_000, onDamage = () => {} }: NodeSetOptions) {
     this.name = name;
     this.nodes = new Map(nodes.map((node) => [node.name, node]));
     this.replicas = replicas;
     this.#health = new Map(nodes.map((node) => [node.name, new NodeHealth(node, logger, probeMaxAgeMs)]));
     this.#logger = logger;
+    this.#onDamage = onDamage;
     if (this.nodes.size < nodes.length) throw new RangeError("Two storage nodes have the same name");
     if (replicas < 1 || replicas > nodes.length) {
       throw new RangeError(`${nodes.length} storage nodes can't hold ${replicas} copies`);
@@ -84,6 +99,8 @@ export class NodeSet implements StorageNode {
         signal?.throwIfAborted();
         failures.push(error);
         this.#onFailure(blob.id, node, error, "read");
+        if (error instanceof MissingBlobError) this.#onDamage(blob.id, node.name, "MISSING");
+        if (error instanceof CorruptBlobError) this.#onDamage(blob.id, node.name, "CORRUPT");
       }
     }
     throw new DataUnavailableError(new AggregateError(failures, `No node could give blob ${blob.id} at ${position}`));
@@ -120,8 +137,13 @@ export class NodeSet implements StorageNode {
     return await Promise.all(Array.from(this.#health.values(), (health) => health.recent()));
   }
 
+  /** The nodes that may take a copy of the blob, the preferred first, those without room for it last. */
+  place(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[] {
+    return this.#placement(id, size).filter(({ name }) => !except.has(name));
+  }
+
   /** The nodes that are up, the preferred first, those without room for the blob last. */
-  #placement(id: string, size: number): StorageNode[] {
+  #placement(id: string, size: number): PhysicalNode[] {
     const up = Array.from(this.#health.values(), ({ latest }) => latest).filter((status) => status.up);
     // A node that can't tell its room, such as a bucket, counts as much as the emptiest that can.
     const most = Math.max(1, ...up.map(({ freeBytes }) => freeBytes ?? 0));
@@ -139,10 +161,12 @@ export class NodeSet implements StorageNode {
       signal,
       replicas: this.replicas,
       source: this,
-      spares: (except: ReadonlySet<string>) => this.#placement(id, size).filter(({ name }) => !except.has(name)),
+      spares: (except: ReadonlySet<string>) => this.place(id, size, except),
       onFailure: (node: StorageNode, error: unknown, what: string) => this.#onFailure(id, node, error, what),
-      onTooFew: (copies: number) =>
-        this.#logger.warn({ blob: id, copies, wanted: this.replicas }, "Blob has fewer copies than wanted"),
+      onTooFew: (copies: number) => {
+        this.#logger.warn({ blob: id, copies, wanted: this.replicas }, "Blob has fewer copies than wanted");
+        this.#onDamage(id, this.name, "UNDER_REPLICATED");
+      },
     };
     return new ReplicatedWriter(target, started);
   }

@@ -2,15 +2,17 @@ import type {
   BlobWriter,
   ByteRange,
   ListedBlob,
+  NodeIdentity,
   NodeStatus,
-  StorageNode,
+  PhysicalNode,
   StoredBlob,
 } from "../../src/storage/storage-node.ts";
 
 /** A node whose disk fails when told so. Everything else goes to the node within. */
-export class FaultyNode implements StorageNode {
+export class FaultyNode implements PhysicalNode {
   readonly name: string;
-  readonly #inner: StorageNode;
+  readonly kind = "LOCAL";
+  readonly #inner: PhysicalNode;
   /** The error of each call from now on. */
   fail: Partial<Record<"create" | "write" | "commit" | "read" | "remove" | "list" | "probe", Error>> = {};
   /** Bytes that a read yields before it fails, and a write takes before. */
@@ -18,7 +20,7 @@ export class FaultyNode implements StorageNode {
   freeBytes: number | null | undefined;
   readonly calls: string[] = [];
 
-  constructor(inner: StorageNode) {
+  constructor(inner: PhysicalNode) {
     this.name = inner.name;
     this.#inner = inner;
   }
@@ -76,5 +78,22 @@ export class FaultyNode implements StorageNode {
     this.calls.push("probe");
     if (this.fail.probe) throw this.fail.probe;
     return this.freeBytes === undefined ? await this.#inner.probe() : { freeBytes: this.freeBytes };
+  }
+
+  identity(): Promise<NodeIdentity | null> {
+    return this.#inner.identity();
+  }
+
+  claim(identity: NodeIdentity): Promise<void> {
+    return this.#inner.claim(identity);
+  }
+
+  async setAside(id: string): Promise<void> {
+    this.calls.push("setAside");
+    await this.#inner.setAside(id);
+  }
+
+  async removeAside(id: string): Promise<void> {
+    await this.#inner.removeAside(id);
   }
 }
