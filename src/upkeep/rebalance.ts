@@ -5,8 +5,6 @@ import type { NodePool } from "./node-pool.ts";
 import { COPIES_LEASE } from "./repairer.ts";
 
 const BATCH = 100;
-/** Nodes whose fill differs by no more than this part of what they should hold are left alone. */
-const TOLERANCE = 0.05;
 const USED = `
   select coalesce(sum(chunk.size), 0) as bytes
   from chunk_replicas replica join chunks chunk on chunk.id = replica.chunk_id where replica.node = ?`;
@@ -62,18 +60,14 @@ export async function rebalance(
   { maxBytes = Number.POSITIVE_INFINITY, onProgress = () => {}, signal }: RebalanceOptions = {},
 ): Promise<RebalanceProgress> {
   const excess = await measureExcess(database, pool);
-  const moved = [...excess.values()].reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
-  const progress = { movedChunks: 0, movedBytes: 0, totalBytes: Math.min(maxBytes, Math.round(moved)) };
-  for (const [from, bytes] of excess) {
-    const [row] = await database.read((em) => em.execute<{ bytes: number | string }[]>(USED, [from]));
-    const tolerated = (Number(row?.bytes ?? 0) - bytes) * TOLERANCE;
-    if (bytes > tolerated) await moveFrom(from);
-  }
+  const total = [...excess.values()].reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
+  const progress = { movedChunks: 0, movedBytes: 0, totalBytes: Math.min(maxBytes, Math.round(total)) };
+  for (const [from, bytes] of excess) if (bytes > 0) await moveFrom(from);
   return progress;
 
   async function moveFrom(from: string): Promise<void> {
-    const isDone = () => (excess.get(from) ?? 0) <= 0 || progress.movedBytes >= maxBytes;
-    for (let last = ""; !isDone(); ) {
+    const isDone = (size: number) => (excess.get(from) ?? 0) < size / 2 || progress.movedBytes >= maxBytes;
+    for (let last = ""; !isDone(0); ) {
       const page = await database.read((em) => em.execute<{ id: string; size: number }[]>(PAGE, [from, last, BATCH]));
       if (page.length === 0) return;
       last = page.at(-1)?.id ?? last;
@@ -81,7 +75,7 @@ export async function rebalance(
         COPIES_LEASE,
         async (lease) => {
           for (const { id, size } of page) {
-            if (isDone()) return;
+            if (isDone(size)) continue;
             const to = await emptiest(id, size);
             if (to === undefined) continue;
             const outcome = await restorer.restore(id, lease, { leave: new Set([from]), prefer: [to] });
@@ -103,6 +97,7 @@ export async function rebalance(
     const rows = await database.read((em) => em.execute<{ node: string }[]>(HOLDERS, [id]));
     const holders = new Set(rows.map(({ node }) => node));
     const [best] = [...excess].filter(([name]) => !holders.has(name)).sort((a, b) => a[1] - b[1]);
-    return best !== undefined && best[1] + size <= 0 ? best[0] : undefined;
+    // Half a chunk, so that a move always makes the two more alike.
+    return best !== undefined && best[1] <= -size / 2 ? best[0] : undefined;
   }
 }

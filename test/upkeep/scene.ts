@@ -7,17 +7,18 @@ import { databaseOptions } from "../../mikro-orm.config.ts";
 import { User } from "../../src/accounts/user.ts";
 import { Database, type EntityManager } from "../../src/database.ts";
 import { StoredFile } from "../../src/files/file.ts";
+import { MissingBlobError } from "../../src/storage/blob-errors.ts";
 import { NodeSet } from "../../src/storage/node-set.ts";
-import type { PhysicalNode } from "../../src/storage/storage-node.ts";
 import type { NodePool } from "../../src/upkeep/node-pool.ts";
 import { Repair } from "../../src/upkeep/repair.ts";
 import { RepairQueue } from "../../src/upkeep/repair-queue.ts";
 import { type UpkeepOptions, UpkeepService } from "../../src/upkeep/upkeep-service.ts";
 import { recordChunk, type StoredChunk } from "../../src/uploads/chunk-record.ts";
-import { checksumsOf, idsOf, makeBlob, readAll, type TestBlob, temporaryDirectory } from "../storage/blobs.ts";
+import { checksumsOf, makeBlob, readUntilEnd, type TestBlob, temporaryDirectory } from "../storage/blobs.ts";
 import { FaultyNode } from "../storage/faulty-node.ts";
 import { type LocalHarness, openLocal } from "../storage/local-harness.ts";
 import { type Dialect, newDatabaseUrl } from "../support/databases.ts";
+import type { CrashPoint } from "./crash.ts";
 
 export interface SceneOptions extends Partial<UpkeepOptions> {
   nodes?: number;
@@ -59,7 +60,7 @@ export class Scene {
 
   static async open(dialect: Dialect, { nodes = 2, replicas = 2, ...options }: SceneOptions = {}): Promise<Scene> {
     const url = newDatabaseUrl(dialect, await temporaryDirectory());
-    const database = await Database.open(databaseOptions(url));
+    const database = await Database.open(databaseOptions(url), { durability: "os" });
     onTestFinished(() => database.close());
     const locals = await Promise.all(Array.from({ length: nodes }, (_, index) => openLocal(`node${index + 1}`)));
     const file = await database.transaction((em) => openUpload(em));
@@ -76,11 +77,13 @@ export class Scene {
   }
 
   /** What a process has: everything of it made anew, as after a start. */
-  start(nodes: readonly PhysicalNode[] = [...this.disks.values()]): Running {
+  start(crash?: CrashPoint): Running {
+    const database = crash?.database(this.database) ?? this.database;
+    const nodes = [...this.disks.values()].map((disk) => crash?.node(disk) ?? disk);
     const log = (level: string) => (facts: object, message: string) =>
       void this.logged.push({ level, facts: { ...facts }, message });
     const logger = { info: log("info"), warn: log("warn"), error: log("error") };
-    const queue = new RepairQueue(this.database, logger);
+    const queue = new RepairQueue(database, logger);
     const storage = new NodeSet({
       nodes,
       replicas: Math.min(this.replicas, nodes.length),
@@ -97,7 +100,7 @@ export class Scene {
         ),
       place: (id, size, except) => storage.place(id, size, new Set([...except, ...this.draining])),
     };
-    return { storage, pool, queue, upkeep: new UpkeepService(this.database, pool, queue, logger, this.#options) };
+    return { storage, pool, queue, upkeep: new UpkeepService(database, pool, queue, logger, this.#options) };
   }
 
   /** Stores a chunk on just these nodes, with its rows. */
@@ -140,9 +143,9 @@ export class Scene {
   async holders(blob: TestBlob): Promise<string[]> {
     const found: string[] = [];
     for (const [name, { node }] of this.locals) {
-      if (!(await idsOf(node)).has(blob.id)) continue;
-      const bytes = await readAll(node, blob).catch(() => null);
-      found.push(bytes?.equals(blob.bytes) ? name : `${name}!`);
+      const { bytes, error } = await readUntilEnd(node, blob);
+      if (error instanceof MissingBlobError) continue;
+      found.push(error === undefined && bytes.equals(blob.bytes) ? name : `${name}!`);
     }
     return found;
   }
@@ -164,6 +167,22 @@ export class Scene {
 
   queued(): Promise<Repair[]> {
     return this.database.read((em) => em.find(Repair, {}, { orderBy: { chunkId: "asc" } }));
+  }
+
+  /** No chunk is left, nor a blob. */
+  async clear(): Promise<void> {
+    await this.database.transaction(async (em) => {
+      for (const table of ["file_chunks", "chunk_replicas", "chunks", "repairs"])
+        await em.execute(`delete from ${table}`);
+    });
+    for (const { node } of this.locals.values()) {
+      for await (const { id } of node.list()) await node.remove({ id });
+    }
+  }
+
+  /** The lease of a process that died is anybody's when its time is up: now. */
+  async expireLeases(): Promise<void> {
+    await this.database.transaction((em) => em.execute("delete from leases", [], "run"));
   }
 
   /** Makes the turn of everything in the queue come. */
