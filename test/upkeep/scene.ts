@@ -23,6 +23,8 @@ import type { CrashPoint } from "./crash.ts";
 export interface SceneOptions extends Partial<UpkeepOptions> {
   nodes?: number;
   replicas?: number;
+  /** Told of each statement, its values filled in. */
+  onStatement?: (statement: string) => void;
 }
 
 export const noSignal = new AbortController().signal;
@@ -58,9 +60,17 @@ export class Scene {
     this.#options = options;
   }
 
-  static async open(dialect: Dialect, { nodes = 2, replicas = 2, ...options }: SceneOptions = {}): Promise<Scene> {
+  static async open(
+    dialect: Dialect,
+    { nodes = 2, replicas = 2, onStatement, ...options }: SceneOptions = {},
+  ): Promise<Scene> {
     const url = newDatabaseUrl(dialect, await temporaryDirectory());
-    const database = await Database.open(databaseOptions(url), { durability: "os" });
+    const log = (message: string) => {
+      const [, statement] = /^\[query\] (.*) \[took \d+ ms/s.exec(message) ?? [];
+      if (statement !== undefined) onStatement?.(statement);
+    };
+    const debug = onStatement === undefined ? {} : { debug: ["query", "query-params"] as ("query" | "query-params")[] };
+    const database = await Database.open({ ...databaseOptions(url), ...debug }, { durability: "os", log });
     onTestFinished(() => database.close());
     const locals = await Promise.all(Array.from({ length: nodes }, (_, index) => openLocal(`node${index + 1}`)));
     const file = await database.transaction((em) => openUpload(em));
