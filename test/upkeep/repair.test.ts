@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { describe, expect, test } from "vitest";
 import { InsufficientStorageError } from "../../src/errors.ts";
+import { type HeldLease, LeaseLostError } from "../../src/upkeep/leases.ts";
 import { makeBlob, readAll, store } from "../storage/blobs.ts";
 import { dialects } from "../support/databases.ts";
 import { noSignal, Scene } from "./scene.ts";
@@ -267,6 +268,32 @@ describe.each(dialects)("repair on %s", (dialect) => {
     }
     const creates = [...scene.disks.values()].flatMap(({ calls }) => calls.filter((call) => call === "create"));
     expect(creates).toHaveLength(20);
+  });
+
+  test("one that lost its lease without knowing changes nothing", async () => {
+    const scene = await Scene.open(dialect, { nodes: 3 });
+    const [short, surplus] = [await scene.chunk(["node1"]), await scene.chunk(["node1", "node2", "node3"])];
+    const lost: HeldLease = { signal: noSignal, check: async () => Promise.reject(new LeaseLostError("copies")) };
+    for (const { id } of [short, surplus]) {
+      await expect(scene.restorer().restore(id, lost)).rejects.toBeInstanceOf(LeaseLostError);
+    }
+    expect(await scene.rows(short.id)).toEqual(["node1"]);
+    await scene.expectOn(surplus, ["node1", "node2", "node3"]);
+  });
+
+  test("two that think they are alone don't remove each other's last copies", async () => {
+    const scene = await Scene.open(dialect, { nodes: 2, replicas: 1 });
+    const blob = await scene.chunk(["node1", "node2"]);
+    const alone: HeldLease = { signal: noSignal, check: async () => {} };
+    const [first, second] = ["node1", "node2"].map((leave) => ({ leave: new Set([leave]) }));
+    const transaction = scene.database.transaction.bind(scene.database);
+    scene.database.transaction = async (work) => {
+      scene.database.transaction = transaction;
+      expect(await scene.restorer().restore(blob.id, alone, first)).toBe("RESTORED");
+      return transaction(work);
+    };
+    await expect(scene.restorer().restore(blob.id, alone, second)).rejects.toThrow("changed meanwhile");
+    await scene.expectOn(blob, ["node2"]);
   });
 
   test("goes no faster than its rate", async () => {

@@ -7,9 +7,12 @@ import { databaseOptions } from "../../mikro-orm.config.ts";
 import { User } from "../../src/accounts/user.ts";
 import { Database, type EntityManager } from "../../src/database.ts";
 import { StoredFile } from "../../src/files/file.ts";
+import { createLogger } from "../../src/logging.ts";
 import { MissingBlobError } from "../../src/storage/blob-errors.ts";
 import { NodeSet } from "../../src/storage/node-set.ts";
+import { ChunkRestorer } from "../../src/upkeep/chunk-restorer.ts";
 import type { NodePool } from "../../src/upkeep/node-pool.ts";
+import { RateLimiter } from "../../src/upkeep/rate-limiter.ts";
 import { Repair } from "../../src/upkeep/repair.ts";
 import { RepairQueue } from "../../src/upkeep/repair-queue.ts";
 import { type UpkeepOptions, UpkeepService } from "../../src/upkeep/upkeep-service.ts";
@@ -111,6 +114,11 @@ export class Scene {
       place: (id, size, except) => storage.place(id, size, new Set([...except, ...this.draining])),
     };
     return { storage, pool, queue, upkeep: new UpkeepService(database, pool, queue, logger, this.#options) };
+  }
+
+  /** What repairs stand on, for whoever brings a lease. */
+  restorer(): ChunkRestorer {
+    return new ChunkRestorer(this.database, this.start().pool, new RateLimiter(1e12), createLogger("silent"));
   }
 
   /** Stores a chunk on just these nodes, with its rows. */
