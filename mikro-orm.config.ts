@@ -15,11 +15,27 @@ import { FileChunk } from "./src/files/manifest.ts";
 import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
 import { Deployment, NodeRecord } from "./src/nodes/node-record.ts";
+import { Lease } from "./src/upkeep/lease.ts";
+import { Repair } from "./src/upkeep/repair.ts";
+import { Scrub } from "./src/upkeep/scrub.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
 const common = {
-  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink, Deployment, NodeRecord],
+  entities: [
+    User,
+    AccessToken,
+    StoredFile,
+    Chunk,
+    ChunkReplica,
+    FileChunk,
+    DownloadLink,
+    Deployment,
+    NodeRecord,
+    Lease,
+    Repair,
+    Scrub,
+  ],
   extensions: [Migrator],
 } satisfies Partial<Options>;
 

@@ -23,8 +23,12 @@ import { NodeUsageCounter } from "./nodes/node-usage.ts";
 import { LocalNode } from "./storage/local-node.ts";
 import { MemoryBudget } from "./storage/memory-budget.ts";
 import type { NodeReport } from "./storage/node-health.ts";
-import { NodeSet } from "./storage/node-set.ts";
+import { type DamageReason, NodeSet } from "./storage/node-set.ts";
 import type { PhysicalNode } from "./storage/storage-node.ts";
+import type { NodePool } from "./upkeep/node-pool.ts";
+import { RepairQueue } from "./upkeep/repair-queue.ts";
+import { UpkeepService } from "./upkeep/upkeep-service.ts";
+import { upkeepJobs } from "./upkeep-jobs.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
 import { expireUploads } from "./uploads/expiry.ts";
@@ -54,6 +58,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     log: (message) => log.info(message),
   });
   const registry = await NodeRegistry.open(database);
+  const repairs = new RepairQueue(database, log, () => jobs.wakeRepairs());
   const storage = new NodeSet({
     nodes,
     replicas: config.replicas,
@@ -61,10 +66,13 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     nodeTimeoutMs: config.nodeTimeoutMs,
     logger: log,
     admit: (node) => registry.admit(node),
+    onDamage: (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason),
   });
   storage.setDraining(registry.draining);
   // A node that is down now may come back: the log and the health tell of it, and it stops nothing.
   await storage.probe().catch(() => {});
+  const upkeep = new UpkeepService(database, nodePool(storage), repairs, log, config);
+  const jobs = upkeepJobs(upkeep, config.scrubPeriodMs, log);
 
   const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
   const freed = () => sweep.wake();
@@ -130,13 +138,15 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   sweep.start();
   tidy.start();
   watch.start();
+  jobs.start();
 
   return {
     app,
     nodes: await storage.status(),
     async close() {
       await app.close();
-      await Promise.all([sweep.stop(), tidy.stop(), watch.stop()]);
+      await Promise.all([sweep.stop(), tidy.stop(), watch.stop(), jobs.stop()]);
+      await repairs.flush();
       await apollo.stop();
       await database.close();
     },
@@ -153,6 +163,20 @@ async function openNodes({ storageNodes, replicas, s3Memory, durability }: Confi
     return new S3Node({ name: config.name, place: config, budget });
   };
   return await Promise.all(storageNodes.map(open));
+}
+
+function nodePool(storage: NodeSet): NodePool {
+  return {
+    replicas: storage.replicas,
+    nodes: storage.nodes,
+    async usable() {
+      const status = await storage.status();
+      return status.flatMap(({ name, state, freeBytes }) =>
+        state === "DOWN" ? [] : { name, freeBytes, draining: state === "DRAINING" },
+      );
+    },
+    place: (id, size, except) => storage.place(id, size, except),
+  };
 }
 
 const UNSAFE =

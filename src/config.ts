@@ -6,6 +6,8 @@ import { LARGEST_RESERVATION } from "./storage/memory-budget.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 
 const KIB = 1024;
+const MIB = KIB ** 2;
+const GIB = KIB ** 3;
 
 const byteUnits = ["", "KIB", "MIB", "GIB", "TIB"];
 
@@ -80,6 +82,21 @@ function choice<const T extends readonly [string, ...string[]]>(values: T, fallb
   return z.enum(values, { error: values.join(" or ") }).default(fallback as never);
 }
 
+/** Milliseconds; null for `off`. */
+function durationOrOff(fallback: string, max: number) {
+  const takes = `off, or a duration from ${ms(1000)} to ${ms(max)}, such as 12h or 30d`;
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      if (text.trim() === "off") return null;
+      const value = parseDuration(text);
+      if (value !== undefined && value >= 1000 && value <= max) return value;
+      context.addIssue({ code: "custom", message: takes });
+      return z.NEVER;
+    });
+}
+
 const storageNodes = z
   .string()
   .default("node1=file:storage/node1,node2=file:storage/node2")
@@ -134,6 +151,9 @@ const settings = z.object({
   INTROSPECTION: choice(["on", "off"], "on"),
   IDLE_TIMEOUT: duration("60s"),
   LOG_LEVEL: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "info"),
+  REPAIR_RATE: bytes(MIB, 1024 * GIB, "100MiB"),
+  SCRUB_PERIOD: durationOrOff("30d", ms("3650d")),
+  SCRUB_RATE: bytes(MIB, 1024 * GIB, "50MiB"),
   CORS_ORIGINS: corsOrigins,
   TRUST_PROXY: choice(["off", "on"], "off"),
 });
@@ -163,6 +183,11 @@ export interface Config {
   uploadExpiryMs: number;
   tokenExpiryMs: number;
   idleTimeoutMs: number;
+  /** Bytes a second. */
+  repairRate: number;
+  scrubRate: number;
+  /** Null for never. */
+  scrubPeriodMs: number | null;
   registrationOpen: boolean;
   introspection: boolean;
   logLevel: string;
@@ -234,6 +259,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     uploadExpiryMs: data.UPLOAD_EXPIRY,
     tokenExpiryMs: data.TOKEN_EXPIRY,
     idleTimeoutMs: data.IDLE_TIMEOUT,
+    repairRate: data.REPAIR_RATE,
+    scrubRate: data.SCRUB_RATE,
+    scrubPeriodMs: data.SCRUB_PERIOD,
     registrationOpen: data.REGISTRATION === "open",
     introspection: data.INTROSPECTION === "on",
     logLevel: data.LOG_LEVEL,

@@ -33,6 +33,9 @@ describe("readConfig", () => {
       uploadExpiryMs: 7 * DAY_MS,
       tokenExpiryMs: 30 * DAY_MS,
       idleTimeoutMs: 60_000,
+      repairRate: 100 * MIB,
+      scrubRate: 50 * MIB,
+      scrubPeriodMs: 30 * DAY_MS,
       registrationOpen: true,
       introspection: true,
       logLevel: "info",
@@ -78,6 +81,14 @@ describe("readConfig", () => {
     ["2TiB", 2 * 1024 ** 4],
   ])("DEFAULT_QUOTA=%s is %s bytes", (text, bytes) => {
     expect(readConfig({ DEFAULT_QUOTA: text }).defaultQuotaBytes).toBe(bytes);
+  });
+
+  test.each([
+    ["30d", 30 * DAY_MS],
+    ["2s", 2000],
+    ["off", null],
+  ])("SCRUB_PERIOD=%s is %j ms", (text, scrubPeriodMs) => {
+    expect(readConfig({ SCRUB_PERIOD: text })).toMatchObject({ scrubPeriodMs });
   });
 
   test("takes other nodes, origins and databases", () => {
@@ -151,6 +162,9 @@ describe("readConfig", () => {
     ["UPLOAD_EXPIRY", "forever", "a duration from 1s to 3650d"],
     ["TOKEN_EXPIRY", "3651d", "a duration from 1s to 3650d"],
     ["IDLE_TIMEOUT", "30d", "a duration from 1s to 25d"],
+    ["SCRUB_PERIOD", "never", "off, or a duration from 1s to 3650d"],
+    ["SCRUB_RATE", "0", "from 1048576 to"],
+    ["REPAIR_RATE", "1KiB", "from 1048576 to"],
     ["REGISTRATION", "shut", "open or closed"],
     ["INTROSPECTION", "yes", "on or off"],
     ["TRUST_PROXY", "true", "off or on"],

@@ -192,6 +192,11 @@ export class NodeSet implements StorageNode {
     return await Promise.all(Array.from(this.#health.values(), (health) => health.recent()));
   }
 
+  /** The nodes that may take a copy of the blob, none of those named: the preferred first, those without room last. */
+  place(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[] {
+    return this.#placement(id, size).filter(({ name }) => !except.has(name));
+  }
+
   /** The nodes that take blobs, the preferred first, those without room or in doubt last. */
   #placement(id: string, size: number): PhysicalNode[] {
     const open = Array.from(this.#health.values())
@@ -228,7 +233,7 @@ export class NodeSet implements StorageNode {
       quorum: this.#quorum,
       patience: this.#patience(0),
       source: this,
-      spares: (except: ReadonlySet<string>) => this.#placement(id, size).filter(({ name }) => !except.has(name)),
+      spares: (except: ReadonlySet<string>) => this.place(id, size, except),
       isRoomElsewhere: (except: ReadonlySet<string>) => this.#isRoomElsewhere(size, except),
       onFailure: (node: PhysicalNode, error: unknown, what: "write" | "commit" | "copy") =>
         this.#onFailure(id, node, error, what),

@@ -113,6 +113,7 @@ export class FaultyNode implements PhysicalNode {
   }
 
   setAside(id: string): Promise<void> {
+    this.calls.push("setAside");
     return this.#inner.setAside(id);
   }
 

@@ -42,7 +42,9 @@ describe("a local node's identity", () => {
     for (const text of ["", "{", "[]", '{ "id": 1 }']) {
       await writeFile(join(directory, "stowage-node.json"), text);
       await expect(node.identity()).rejects.toThrow("not as Stowage writes it");
-      await expect(node.claim({ id: v7(), deployment: v7(), name: "node1" })).rejects.toThrow("not as Stowage writes it");
+      await expect(node.claim({ id: v7(), deployment: v7(), name: "node1" })).rejects.toThrow(
+        "not as Stowage writes it",
+      );
       await expect(node.probe()).rejects.toThrow("not as Stowage writes it");
     }
   });
