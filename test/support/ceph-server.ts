@@ -24,6 +24,8 @@ export interface S3Access {
 }
 
 export interface CephServer extends S3Access {
+  /** Of the process that answers S3 requests. */
+  gatewayPid: number;
   stop(): Promise<void>;
 }
 
@@ -54,7 +56,7 @@ export async function startCephServer(): Promise<CephServer> {
   }
 }
 
-async function start(folder: string, daemons: ChildProcess[]): Promise<S3Access> {
+async function start(folder: string, daemons: ChildProcess[]): Promise<Omit<CephServer, "stop">> {
   const [monitorPort, gatewayPort] = [await freePort(), await freePort()];
   // Below the ports that systems give out by themselves; the daemon passes over those that are taken.
   const firstStoragePort = randomInt(10_000, 32_000);
@@ -101,8 +103,9 @@ async function start(folder: string, daemons: ChildProcess[]): Promise<S3Access>
   const keys = ["--access-key", access.accessKeyId, "--secret-key", access.secretAccessKey];
   // Waits until the storage daemon takes objects.
   await ceph("radosgw-admin", "user", "create", "--uid=tests", "--display-name=tests", ...keys);
-  await listening(daemon("radosgw", "gateway"), gatewayPort, join(folder, "gateway.out"));
-  return access;
+  const gateway = daemon("radosgw", "gateway");
+  await listening(gateway, gatewayPort, join(folder, "gateway.out"));
+  return { ...access, gatewayPid: gateway.pid as number };
 }
 
 async function listening(daemon: ChildProcess, port: number, output: string): Promise<void> {
