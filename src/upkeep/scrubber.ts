@@ -166,16 +166,18 @@ export class Scrubber {
 
   async #verify(node: PhysicalNode, chunks: readonly KnownChunk[], signal: AbortSignal) {
     const bad: [id: string, reason: "MISSING" | "CORRUPT"][] = [];
+    let failed = false;
     await pLimit(CHUNKS_AT_ONCE).map(chunks, async (chunk) => {
       const state = await verifyReplica(node, chunk, signal);
-      // When the node is down, the pass waits for it; otherwise there is something about this chunk.
-      if (state === "UNREADABLE") await node.probe();
       if (state !== "MISSING") await this.#rate.take(chunk.size, signal);
       if (state === "GOOD") return;
+      failed = true;
       const known = await this.#database.read((em) => findChunk(em, chunk.id));
       // It may have been freed, or moved to another node, since its row was read.
       if (known?.nodes.includes(node.name)) bad.push([chunk.id, state === "MISSING" ? "MISSING" : "CORRUPT"]);
     });
+    // A node that went away meanwhile, such as a disk that was unmounted, says nothing of its chunks: the pass waits for it.
+    if (failed) await node.probe();
     return bad;
   }
 

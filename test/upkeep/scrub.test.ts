@@ -108,12 +108,13 @@ describe.each(dialects)("scrub on %s", (dialect) => {
     expect((await upkeep.status()).scrubs).toEqual([]);
   });
 
-  test("a node that goes down is nobody's damage: the pass waits", async () => {
+  test.for(["fails", "looks empty"])("a node that is down and %s has lost nothing: the pass waits", async (how) => {
     const scene = await Scene.open(dialect);
     const { upkeep } = scene.start();
-    await chunks(scene, 10);
+    const blobs = await chunks(scene, 10);
     const disk = scene.disk("node1");
-    disk.fail.read = new Error("gone");
+    if (how === "fails") disk.fail.read = new Error("gone");
+    else for (const blob of blobs) await scene.local("node1").lose(blob);
     disk.fail.probe = new Error("gone");
     await expect(upkeep.scrubNode("node1")).rejects.toThrow("gone");
     expect(await scene.queued()).toEqual([]);
