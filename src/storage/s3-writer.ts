@@ -1,5 +1,6 @@
 import { InsufficientStorageError } from "../errors.ts";
 import { WrongByteCountError } from "./blob-errors.ts";
+import { BodyPool } from "./body-pool.ts";
 import { LARGEST_RESERVATION, type MemoryBudget } from "./memory-budget.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { isFull } from "./s3-error.ts";
@@ -17,6 +18,8 @@ const PART_SIZE = LARGEST_RESERVATION / PARTS_IN_MEMORY;
 /** How long an aborted writer waits for the answer to a request after which the blob may be there. */
 const LAST_ANSWER_MS = 5_000;
 const CLEANUP_MS = 10_000;
+
+const bodies = new BodyPool();
 
 export interface S3Target {
   bucket: S3Bucket;
@@ -50,8 +53,8 @@ export class S3Writer implements BlobWriter {
     this.#object = new S3Object(bucket, id, size);
     this.#bodies =
       size <= LARGEST_SINGLE
-        ? [new SignedBody(size)]
-        : Array.from({ length: PARTS_IN_MEMORY }, () => new SignedBody(PART_SIZE));
+        ? [new SignedBody(bodies.take(size))]
+        : Array.from({ length: PARTS_IN_MEMORY }, () => new SignedBody(bodies.take(PART_SIZE)));
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -97,6 +100,8 @@ export class S3Writer implements BlobWriter {
         await this.#object.refuseTaken(this.#stop.signal);
         await this.#object.complete(this.#stopLast.signal);
       }
+      // Not after a failure: a request that was given up may be busy with them still.
+      for (const { memory } of this.#bodies) bodies.give(memory);
       this.#letGo();
       return [bucket.node];
     } catch (error) {

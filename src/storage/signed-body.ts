@@ -6,26 +6,26 @@ import type { PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
  * else meanwhile. The store refuses the body where the SHA-256 that was signed doesn't hold.
  */
 export class SignedBody {
-  readonly #memory: Buffer;
+  readonly memory: Buffer;
   #filled = 0;
   #hash = createHash("sha256");
 
-  constructor(bytes: number) {
-    this.#memory = Buffer.allocUnsafeSlow(bytes);
+  constructor(memory: Buffer) {
+    this.memory = memory;
   }
 
   get bytes(): Buffer {
-    return this.#memory.subarray(0, this.#filled);
+    return this.memory.subarray(0, this.#filled);
   }
 
   get isFull(): boolean {
-    return this.#filled === this.#memory.length;
+    return this.#filled === this.memory.length;
   }
 
   /** Copies as much as there is room for. @returns the number of bytes */
   append(buffer: Uint8Array): number {
-    const part = buffer.subarray(0, this.#memory.length - this.#filled);
-    this.#memory.set(part, this.#filled);
+    const part = buffer.subarray(0, this.memory.length - this.#filled);
+    this.memory.set(part, this.#filled);
     this.#filled += part.length;
     this.#hash.update(part);
     return part.length;
