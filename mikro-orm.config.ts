@@ -18,6 +18,7 @@ import { Deployment, NodeRecord } from "./src/nodes/node-record.ts";
 import { Lease } from "./src/upkeep/lease.ts";
 import { Repair } from "./src/upkeep/repair.ts";
 import { Scrub } from "./src/upkeep/scrub.ts";
+import { UpkeepRequest } from "./src/upkeep/upkeep-request.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -35,6 +36,7 @@ const common = {
     Lease,
     Repair,
     Scrub,
+    UpkeepRequest,
   ],
   extensions: [Migrator],
 } satisfies Partial<Options>;

@@ -1,13 +1,11 @@
 import { isAbsolute, resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { databaseOptions } from "../mikro-orm.config.ts";
 import { AccountService } from "./accounts/account-service.ts";
 import { Passwords } from "./accounts/passwords.ts";
 import { QuotaService } from "./accounts/quota-service.ts";
 import { BackgroundJob } from "./background.ts";
 import type { Config } from "./config.ts";
-import { Database } from "./database.ts";
 import { DownloadLinkService } from "./files/download-link-service.ts";
 import { DownloadService } from "./files/download-service.ts";
 import { FileService } from "./files/file-service.ts";
@@ -16,18 +14,9 @@ import { registerGraphQLRoute } from "./graphql/graphql-route.ts";
 import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
-import { type NodeConfig, placeOf } from "./node-setting.ts";
-import { NodeRegistry } from "./nodes/node-registry.ts";
-import { NodeService } from "./nodes/node-service.ts";
-import { NodeUsageCounter } from "./nodes/node-usage.ts";
-import { LocalNode } from "./storage/local-node.ts";
-import { MemoryBudget } from "./storage/memory-budget.ts";
+import { placeOf } from "./node-setting.ts";
 import type { NodeReport } from "./storage/node-health.ts";
-import { type DamageReason, NodeSet } from "./storage/node-set.ts";
-import type { PhysicalNode } from "./storage/storage-node.ts";
-import type { NodePool } from "./upkeep/node-pool.ts";
-import { RepairQueue } from "./upkeep/repair-queue.ts";
-import { UpkeepService } from "./upkeep/upkeep-service.ts";
+import { setUpStorage } from "./storage-setup.ts";
 import { upkeepJobs } from "./upkeep-jobs.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
@@ -36,8 +25,6 @@ import { UploadService } from "./uploads/upload-service.ts";
 
 const SWEEP_INTERVAL_MS = 5_000;
 const TIDY_INTERVAL_MS = 3600_000;
-/** Within which all instances know that a node is draining. */
-const NODES_INTERVAL_MS = 5_000;
 /** What an interrupted write left is a leftover once nothing was added to it for this long. */
 const LEFTOVER_AGE_MS = 24 * 3600_000;
 
@@ -51,28 +38,9 @@ export interface Service {
 
 /** Builds the whole service from its settings, with the database migrated and the background work under way. */
 export async function compose(config: Config, log: Logger): Promise<Service> {
-  const { durability } = config;
-  const nodes = await openNodes(config);
-  const database = await Database.open(databaseOptions(config.databaseUrl), {
-    durability,
-    log: (message) => log.info(message),
-  });
-  const registry = await NodeRegistry.open(database);
-  const repairs = new RepairQueue(database, log, () => jobs.wakeRepairs());
-  const storage = new NodeSet({
-    nodes,
-    replicas: config.replicas,
-    writeQuorum: config.writeQuorum,
-    nodeTimeoutMs: config.nodeTimeoutMs,
-    logger: log,
-    admit: (node) => registry.admit(node),
-    onDamage: (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason),
-  });
-  storage.setDraining(registry.draining);
-  // A node that is down now may come back: the log and the health tell of it, and it stops nothing.
-  await storage.probe().catch(() => {});
-  const upkeep = new UpkeepService(database, nodePool(storage), repairs, log, config);
-  const jobs = upkeepJobs(upkeep, config.scrubPeriodMs, log);
+  const setup = await setUpStorage(config, log, () => jobs.wakeRepairs());
+  const { database, registry, storage, upkeep, nodes } = setup;
+  const jobs = upkeepJobs(upkeep, () => registry.draining, config.scrubPeriodMs, log);
 
   const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
   const freed = () => sweep.wake();
@@ -109,20 +77,16 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     log,
   );
 
-  const watch = new BackgroundJob(
-    "nodes",
-    NODES_INTERVAL_MS,
-    async () => {
-      await storage.probeDown();
-      await registry.refresh();
-      storage.setDraining(registry.draining);
-      return false;
-    },
-    log,
-  );
-
-  const nodeService = new NodeService(() => storage.status(), new NodeUsageCounter(database));
-  const schema = buildGraphQLSchema({ accounts, quotas, files, links, uploads, chunks, nodes: nodeService });
+  const schema = buildGraphQLSchema({
+    accounts,
+    quotas,
+    files,
+    links,
+    uploads,
+    chunks,
+    nodes,
+    requests: upkeep.requests,
+  });
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
   const app = await buildApp({
     logger: log,
@@ -137,7 +101,6 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   });
   sweep.start();
   tidy.start();
-  watch.start();
   jobs.start();
 
   return {
@@ -145,37 +108,10 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     nodes: await storage.status(),
     async close() {
       await app.close();
-      await Promise.all([sweep.stop(), tidy.stop(), watch.stop(), jobs.stop()]);
-      await repairs.flush();
+      await Promise.all([sweep.stop(), tidy.stop(), jobs.stop()]);
       await apollo.stop();
-      await database.close();
+      await setup.close();
     },
-  };
-}
-
-async function openNodes({ storageNodes, replicas, s3Memory, durability }: Config): Promise<PhysicalNode[]> {
-  const s3Copies = Math.min(replicas, storageNodes.filter(({ kind }) => kind === "S3").length);
-  const budget = new MemoryBudget(s3Memory, Math.max(s3Copies, 1));
-  const open = async (config: NodeConfig): Promise<PhysicalNode> => {
-    if (config.kind === "LOCAL") return await LocalNode.open(config.name, config.directory, { durability });
-    // Only who needs it pays for loading the AWS SDK.
-    const { S3Node } = await import("./storage/s3-node.ts");
-    return new S3Node({ name: config.name, place: config, budget });
-  };
-  return await Promise.all(storageNodes.map(open));
-}
-
-function nodePool(storage: NodeSet): NodePool {
-  return {
-    replicas: storage.replicas,
-    nodes: storage.nodes,
-    async usable() {
-      const status = await storage.status();
-      return status.flatMap(({ name, state, freeBytes }) =>
-        state === "DOWN" ? [] : { name, freeBytes, draining: state === "DRAINING" },
-      );
-    },
-    place: (id, size, except) => storage.place(id, size, except),
   };
 }
 

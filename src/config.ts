@@ -12,7 +12,7 @@ const GIB = KIB ** 3;
 const byteUnits = ["", "KIB", "MIB", "GIB", "TIB"];
 
 /** "8 MiB", "8MB", "8M" and "8388608" are the same: units are powers of 1024. */
-function parseBytes(text: string): number | undefined {
+export function parseBytes(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:I?B)?|B)?$/i.exec(text.trim());
   if (match === null) return undefined;
   const unit = match[2] === undefined ? 0 : byteUnits.indexOf(`${match[2].toUpperCase()}IB`);

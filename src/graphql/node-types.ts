@@ -34,7 +34,20 @@ export class StorageNodeType {
   @Field(() => GraphQLSafeInt, { nullable: true, description: "Null where the node can't tell, as S3 can't." })
   freeBytes!: number | null;
 
-  static of({ name, kind, state, chunks, usedBytes, freeBytes }: NodeInfo): StorageNodeType {
-    return Object.assign(new StorageNodeType(), { name, kind, state, chunks, usedBytes, freeBytes });
+  @Field(() => Boolean, { description: "It is to be emptied, also while it is DOWN." })
+  draining!: boolean;
+
+  @Field(() => GraphQLSafeInt, {
+    description: "Reads and writes that failed on it since the answering instance started.",
+  })
+  failures!: number;
+
+  @Field(() => String, { nullable: true, description: "Why it is DOWN." })
+  error!: string | null;
+
+  static of({ name, kind, state, draining, chunks, usedBytes, freeBytes, failures, error }: NodeInfo): StorageNodeType {
+    const message = error == null ? null : error instanceof Error ? error.message : String(error);
+    const facts = { name, kind, state, draining, chunks, usedBytes, freeBytes, failures, error: message };
+    return Object.assign(new StorageNodeType(), facts);
   }
 }

@@ -7,6 +7,7 @@ import type { QuotaService } from "../accounts/quota-service.ts";
 import type { DownloadLinkService } from "../files/download-link-service.ts";
 import type { FileService } from "../files/file-service.ts";
 import type { NodeService } from "../nodes/node-service.ts";
+import type { UpkeepRequests } from "../upkeep/upkeep-requests.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import type { UploadService } from "../uploads/upload-service.ts";
 import { AccountResolver } from "./account-resolver.ts";
@@ -24,6 +25,7 @@ export interface Services {
   uploads: UploadService;
   chunks: ChunkService;
   nodes: NodeService;
+  requests: UpkeepRequests;
 }
 
 /** @param services none where the schema is only printed */
@@ -33,7 +35,7 @@ export function buildGraphQLSchema(services?: Services): GraphQLSchema {
     new FileResolver(services.files),
     new DownloadLinkResolver(services.links),
     new UploadResolver(services.uploads, services.chunks),
-    new NodeResolver(services.nodes),
+    new NodeResolver(services.nodes, services.requests),
   ];
   return buildSchemaSync({
     resolvers: [AccountResolver, FileResolver, DownloadLinkResolver, UploadResolver, NodeResolver],

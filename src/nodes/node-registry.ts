@@ -36,6 +36,17 @@ export class NodeRegistry {
     return Array.from(this.#records.values()).flatMap(({ name, draining }) => (draining ? name : []));
   }
 
+  /** The names of all nodes that were ever used, as of the last `refresh`. */
+  get names(): string[] {
+    return [...this.#records.keys()];
+  }
+
+  /** @returns false where the database knows no such node */
+  async setDraining(name: string, draining: boolean): Promise<boolean> {
+    const found = await this.#database.transaction((em) => em.nativeUpdate(NodeRecord, { name }, { draining }));
+    return found > 0;
+  }
+
   /** Learns what other instances or an operator changed. */
   async refresh(): Promise<void> {
     const records = await this.#database.read((em) => em.find(NodeRecord, {}));

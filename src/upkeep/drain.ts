@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pLimit from "p-limit";
 import type { Database } from "../database.ts";
-import type { ChunkRestorer } from "./chunk-restorer.ts";
-import type { HeldLease, Leases } from "./leases.ts";
+import type { ChunkRestorer, RestoreOutcome } from "./chunk-restorer.ts";
+import type { HeldLease, Leases, WaitOptions } from "./leases.ts";
 import { CHUNKS_AT_ONCE, COPIES_LEASE } from "./repairer.ts";
 
 const BATCH = 100;
@@ -17,9 +17,16 @@ export interface DrainProgress {
   failed: number;
 }
 
-export interface DrainOptions {
+export interface DrainOptions extends WaitOptions {
   onProgress?: (progress: DrainProgress) => void;
-  signal?: AbortSignal;
+  /** Told of each chunk that could not be moved. */
+  onFailed?: (id: string, outcome: RestoreOutcome) => void;
+}
+
+/** Chunks of which a row says that the node has a copy. */
+export async function chunksOn(database: Database, name: string): Promise<number> {
+  const rows = await database.read((em) => em.execute<{ chunks: number | string }[]>(COUNT, [name]));
+  return Number(rows[0]?.chunks ?? 0);
 }
 
 /**
@@ -32,15 +39,17 @@ export async function drainNode(
   restorer: ChunkRestorer,
   leases: Leases,
   name: string,
-  { onProgress = () => {}, signal }: DrainOptions = {},
+  { onProgress = () => {}, onFailed = () => {}, signal, ...waiting }: DrainOptions = {},
 ): Promise<DrainProgress> {
-  const rows = await database.read((em) => em.execute<{ chunks: number | string }[]>(COUNT, [name]));
-  const progress: DrainProgress = { total: Number(rows[0]?.chunks ?? 0), moved: 0, failed: 0 };
+  const progress: DrainProgress = { total: await chunksOn(database, name), moved: 0, failed: 0 };
   const leave = new Set([name]);
   const move = async (id: string, lease: HeldLease) => {
     const outcome = await restorer.restore(id, lease, { leave });
     if (outcome === "RESTORED" || outcome === "GONE") progress.moved++;
-    else progress.failed++;
+    else {
+      progress.failed++;
+      onFailed(id, outcome);
+    }
     onProgress({ ...progress });
   };
   for (let last = ""; ; ) {
@@ -53,7 +62,7 @@ export async function drainNode(
         const outcomes = await pLimit(CHUNKS_AT_ONCE).map(page, ({ id }) => settle(move(id, lease)));
         for (const outcome of outcomes) if (outcome !== null) throw outcome.error;
       },
-      signal,
+      { ...waiting, ...(signal && { signal }) },
     );
     last = page.at(-1)?.id ?? last;
     await sleep(1, undefined, { ...(signal && { signal }) });

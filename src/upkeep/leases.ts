@@ -33,6 +33,13 @@ export interface HoldOptions {
   restMs?: number;
 }
 
+export interface WaitOptions {
+  /** Ends the waiting and the work. */
+  signal?: AbortSignal;
+  /** Told again and again while somebody else has the lease. */
+  onWait?: (name: string) => void;
+}
+
 /** Works that only one process at a time may do, across all that use the database. */
 export class Leases {
   readonly #database: Database;
@@ -80,11 +87,24 @@ export class Leases {
   }
 
   /** Like `hold`, but waits for it. @throws the signal's reason when that aborts first */
-  async wait(name: string, work: (lease: HeldLease) => Promise<void>, signal?: AbortSignal): Promise<void> {
+  async wait(name: string, work: (lease: HeldLease) => Promise<void>, options: WaitOptions = {}): Promise<void> {
+    const { signal, onWait } = options;
     while (!(await this.hold(name, work, { ...(signal && { signal }) }))) {
       signal?.throwIfAborted();
+      onWait?.(name);
       await sleep(RETRY_MS, undefined, { ...(signal && { signal }) });
     }
+  }
+
+  /** Those that somebody has, with the milliseconds until they end unless they are renewed. */
+  held(): Promise<{ name: string; expiresInMs: number }[]> {
+    return this.#database.read(async (em) => {
+      type Row = { name: string; ms: number | string };
+      const rows = await em.execute<Row[]>(
+        `select name, expires_at - (${this.#now}) as ms from leases where expires_at > ${this.#now} order by name`,
+      );
+      return rows.map(({ name, ms }) => ({ name, expiresInMs: Number(ms) }));
+    });
   }
 
   /** @param asked when the lease was asked for, by this process's clock: its time counts from then at the latest */

@@ -1,6 +1,6 @@
 import type { Database } from "../database.ts";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
-import type { Leases } from "./leases.ts";
+import type { Leases, WaitOptions } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import { COPIES_LEASE } from "./repairer.ts";
 
@@ -20,11 +20,10 @@ export interface RebalanceProgress {
   totalBytes: number;
 }
 
-export interface RebalanceOptions {
+export interface RebalanceOptions extends WaitOptions {
   /** Stops after so many bytes. */
   maxBytes?: number;
   onProgress?: (progress: RebalanceProgress) => void;
-  signal?: AbortSignal;
 }
 
 /** How many bytes each node has above what it should: negative where there is room. */
@@ -57,7 +56,7 @@ export async function rebalance(
   pool: NodePool,
   restorer: ChunkRestorer,
   leases: Leases,
-  { maxBytes = Number.POSITIVE_INFINITY, onProgress = () => {}, signal }: RebalanceOptions = {},
+  { maxBytes = Number.POSITIVE_INFINITY, onProgress = () => {}, ...waiting }: RebalanceOptions = {},
 ): Promise<RebalanceProgress> {
   const excess = await measureExcess(database, pool);
   const total = [...excess.values()].reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
@@ -87,7 +86,7 @@ export async function rebalance(
             onProgress({ ...progress });
           }
         },
-        signal,
+        waiting,
       );
     }
   }

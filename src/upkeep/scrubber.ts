@@ -2,13 +2,15 @@ import pLimit from "p-limit";
 import type { Database } from "../database.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
 import { findChunk } from "./chunk-rows.ts";
-import type { HeldLease, Leases } from "./leases.ts";
+import type { HeldLease, Leases, WaitOptions } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { RepairQueue } from "./repair-queue.ts";
 import { type KnownChunk, verifyReplica } from "./replica.ts";
 import { Scrub } from "./scrub.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
+import type { UpkeepRequest } from "./upkeep-request.ts";
+import type { UpkeepRequests } from "./upkeep-requests.ts";
 
 const LEASE = "scrub";
 const BATCH = 64;
@@ -23,10 +25,9 @@ const PAGE = `
   order by replica.chunk_id limit ?`;
 const COUNT = "select count(*) as chunks from chunk_replicas where node = ? and chunk_id < ?";
 
-export interface ScrubNodeOptions {
+export interface ScrubNodeOptions extends WaitOptions {
   /** After each batch. */
   onProgress?: (pass: Scrub) => void;
-  signal?: AbortSignal;
 }
 
 export interface ScrubOptions {
@@ -40,6 +41,7 @@ export class Scrubber {
   readonly #pool: NodePool;
   readonly #queue: RepairQueue;
   readonly #leases: Leases;
+  readonly #requests: UpkeepRequests;
   readonly #rate: RateLimiter;
   readonly #log: UpkeepLogger;
   readonly #periodMs: number | null;
@@ -49,6 +51,7 @@ export class Scrubber {
     pool: NodePool,
     queue: RepairQueue,
     leases: Leases,
+    requests: UpkeepRequests,
     rate: RateLimiter,
     log: UpkeepLogger,
     { periodMs }: ScrubOptions,
@@ -57,6 +60,7 @@ export class Scrubber {
     this.#pool = pool;
     this.#queue = queue;
     this.#leases = leases;
+    this.#requests = requests;
     this.#rate = rate;
     this.#log = log;
     this.#periodMs = periodMs;
@@ -86,22 +90,50 @@ export class Scrubber {
   }
 
   /**
-   * Verifies all chunks of a node now. When it is cut short, the pass goes on as any other.
+   * Verifies all chunks of a node now. When it is cut short, the next call carries on, as `runRequested` does anywhere.
    * @throws when there is no such node, or it fails
    */
-  async scrubNode(name: string, { onProgress, signal }: ScrubNodeOptions = {}): Promise<Scrub> {
-    const node = this.#pool.nodes.get(name);
-    if (node === undefined) throw new RangeError(`There is no storage node ${name}`);
-    let pass: Scrub | undefined;
+  async scrubNode(name: string, { onProgress, ...waiting }: ScrubNodeOptions = {}): Promise<Scrub> {
+    if (!this.#pool.nodes.has(name)) throw new RangeError(`There is no storage node ${name}`);
+    await this.#requests.add("SCRUB", name);
     await this.#leases.wait(
       LEASE,
       async (lease) => {
-        pass = await this.#begin(name);
-        await this.#advance(node, pass, () => BATCH, lease, onProgress);
+        const requests = await this.#requests.find("SCRUB");
+        const request = requests.find(({ node }) => node === name);
+        // Else somebody did it while we waited.
+        if (request !== undefined) await this.#doRequested(request, lease, onProgress);
       },
-      signal,
+      waiting,
     );
-    return pass as Scrub;
+    return (await this.#last(name)) as Scrub;
+  }
+
+  /** Verifies the nodes that somebody asked for, unless another process scrubs. */
+  async runRequested(signal: AbortSignal): Promise<void> {
+    if ((await this.#requests.find("SCRUB")).length === 0) return;
+    await this.#leases.hold(
+      LEASE,
+      async (lease) => {
+        for (const request of await this.#requests.find("SCRUB")) {
+          await this.#doRequested(request, lease).catch((err) => {
+            lease.signal.throwIfAborted();
+            this.#log.warn({ node: request.node, err }, "a node could not be scrubbed; it is tried again");
+          });
+        }
+      },
+      { signal },
+    );
+  }
+
+  async #doRequested(request: UpkeepRequest, lease: HeldLease, onProgress?: (pass: Scrub) => void): Promise<void> {
+    const node = this.#pool.nodes.get(request.node);
+    if (node !== undefined) {
+      const last = await this.#last(node.name);
+      const isBegun = last !== null && last.startedAt >= request.createdAt;
+      await this.#advance(node, isBegun ? last : await this.#begin(node.name), () => BATCH, lease, onProgress);
+    }
+    await this.#requests.remove(request);
   }
 
   /** Each node's pass under way, or its last. */

@@ -1,18 +1,21 @@
 import type { Database } from "../database.ts";
 import { underReplicated } from "./chunk-census.ts";
 import { ChunkRestorer } from "./chunk-restorer.ts";
-import { type DrainOptions, type DrainProgress, drainNode } from "./drain.ts";
+import { chunksOn, type DrainOptions, type DrainProgress } from "./drain.ts";
+import { Drainer } from "./drainer.ts";
 import { Leases } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { SweptNode } from "./orphan-sweeper.ts";
 import { RateLimiter } from "./rate-limiter.ts";
-import { type RebalanceOptions, type RebalanceProgress, rebalance } from "./rebalance.ts";
+import type { RebalanceOptions, RebalanceProgress } from "./rebalance.ts";
+import { Rebalancer } from "./rebalancer.ts";
 import type { RepairQueue } from "./repair-queue.ts";
 import { Repairer } from "./repairer.ts";
 import type { Scrub } from "./scrub.ts";
 import { Scrubber, type ScrubNodeOptions } from "./scrubber.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
+import { UpkeepRequests } from "./upkeep-requests.ts";
 
 export interface UpkeepOptions {
   /** Bytes a second. */
@@ -25,6 +28,8 @@ export interface UpkeepOptions {
 export interface UpkeepStatus {
   repairs: { waiting: number; unrestorable: number };
   scrubs: Scrub[];
+  /** What some process is doing at the moment. */
+  leases: { name: string; expiresInMs: number }[];
 }
 
 /** What keeps the stored bytes whole, and the acts of an administrator on whole nodes. */
@@ -32,11 +37,13 @@ export class UpkeepService {
   readonly repairer: Repairer;
   readonly scrubber: Scrubber;
   readonly sweeper: Sweeper;
+  readonly drainer: Drainer;
+  readonly rebalancer: Rebalancer;
+  readonly requests: UpkeepRequests;
   readonly #database: Database;
   readonly #pool: NodePool;
   readonly #queue: RepairQueue;
   readonly #leases: Leases;
-  readonly #restorer: ChunkRestorer;
 
   constructor(database: Database, pool: NodePool, queue: RepairQueue, log: UpkeepLogger, options: UpkeepOptions) {
     const { repairRate, scrubRate, scrubPeriodMs: periodMs } = options;
@@ -44,19 +51,33 @@ export class UpkeepService {
     this.#pool = pool;
     this.#queue = queue;
     this.#leases = new Leases(database);
-    this.#restorer = new ChunkRestorer(database, pool, new RateLimiter(repairRate), log);
-    this.repairer = new Repairer(queue, this.#restorer, this.#leases, log);
-    this.scrubber = new Scrubber(database, pool, queue, this.#leases, new RateLimiter(scrubRate), log, { periodMs });
+    this.requests = new UpkeepRequests(database);
+    const restorer = new ChunkRestorer(database, pool, new RateLimiter(repairRate), log);
+    this.repairer = new Repairer(queue, restorer, this.#leases, log);
+    this.drainer = new Drainer(database, restorer, this.#leases, log);
+    this.rebalancer = new Rebalancer(database, pool, restorer, this.#leases, this.requests, log);
+    const rate = new RateLimiter(scrubRate);
+    this.scrubber = new Scrubber(database, pool, queue, this.#leases, this.requests, rate, log, { periodMs });
     this.sweeper = new Sweeper(database, pool, queue, this.#leases, log);
   }
 
   async status(): Promise<UpkeepStatus> {
-    return { repairs: await this.#queue.length(), scrubs: await this.scrubber.passes() };
+    const [repairs, scrubs, leases] = [
+      await this.#queue.length(),
+      await this.scrubber.passes(),
+      await this.#leases.held(),
+    ];
+    return { repairs, scrubs, leases };
   }
 
   /** Chunks with fewer copies by their rows than wanted; looks at all of them. */
   underReplicated(): Promise<number> {
     return underReplicated(this.#database, this.#pool);
+  }
+
+  /** Chunks of which a row says that the node has a copy. */
+  chunksOn(name: string): Promise<number> {
+    return chunksOn(this.#database, name);
   }
 
   /** See `Scrubber.scrubNode`. */
@@ -71,11 +92,11 @@ export class UpkeepService {
 
   /** See `drainNode`. */
   drainNode(name: string, options: DrainOptions = {}): Promise<DrainProgress> {
-    return drainNode(this.#database, this.#restorer, this.#leases, name, options);
+    return this.drainer.drainNode(name, options);
   }
 
   /** See `rebalance`. */
   rebalance(options: RebalanceOptions = {}): Promise<RebalanceProgress> {
-    return rebalance(this.#database, this.#pool, this.#restorer, this.#leases, options);
+    return this.rebalancer.rebalance(options);
   }
 }
