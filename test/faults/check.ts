@@ -34,7 +34,7 @@ export async function inspect(cluster: Cluster): Promise<string[]> {
   ] as const) {
     for (const row of await query(sql)) findings.push(`${what}: ${JSON.stringify(row)}`);
   }
-  return [...findings, ...(await inspectCopies(cluster))];
+  return [...findings, ...(await inspectCopies(cluster)), ...(await inspectLeftovers(cluster))];
 }
 
 /** Rows and blobs, both ways, and each copy's bytes. */
@@ -60,7 +60,7 @@ async function inspectCopies({ database, nodes }: Cluster): Promise<string[]> {
 }
 
 /** What writes and repairs put somewhere for a while, and is still there. */
-export async function inspectLeftovers({ nodes }: Cluster): Promise<string[]> {
+async function inspectLeftovers({ nodes }: Cluster): Promise<string[]> {
   const found = [...nodes.values()].map(async (node) =>
     (await node.leftovers()).map((name) => `leftover: ${node.name}/${name}`),
   );

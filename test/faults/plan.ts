@@ -75,7 +75,7 @@ function planSteps(
   const pauseMs = () => random.integer(0, LONGEST_PAUSE_MS);
   let state: "whole" | "node full" | "node gone" = "whole";
   for (let planned = 0; planned < count; ) {
-    if (state !== "whole" && random.chance(0.35)) {
+    if (state !== "whole" && random.chance(0.6)) {
       steps.push({ act: { kind: "relief" }, pauseMs: pauseMs() });
       state = "whole";
       continue;

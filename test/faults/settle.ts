@@ -18,18 +18,19 @@ const DEADLINE_MS = 120_000;
 const MOST_SHOWN = 20;
 
 /**
- * With clients at rest and nothing harmed any more: sweeps, which is done once a day otherwise, and waits until the
- * servers have restored everything.
+ * With clients at rest and nothing harmed any more: waits until the servers have restored everything, doing at once what
+ * they do once a day.
  * @throws Violation with what is still wrong
  */
 export async function settle(cluster: Cluster, sweeper: DailySweep): Promise<void> {
-  await sweeper.run();
+  await sweeper.removeLeftovers();
   const deadline = performance.now() + DEADLINE_MS;
   let hurriedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     if (performance.now() - hurriedAt > HURRY_MS) {
       const hurry = "update repairs set next_attempt_at = ?";
       await cluster.database.transaction((em) => em.execute(hurry, [new Date(0)], "run"));
+      await sweeper.run();
       hurriedAt = performance.now();
     }
     const findings = await inspect(cluster);
