@@ -146,6 +146,11 @@ export class LocalNode implements PhysicalNode {
     }
   }
 
+  async *listAside(): AsyncGenerator<string, void, void> {
+    await this.#checkPlace();
+    for await (const { name } of await opendir(this.#aside)) if (isBlobId(name)) yield name;
+  }
+
   #asidePath(id: string): string {
     if (!isBlobId(id)) throw new TypeError(`Not a blob id: ${JSON.stringify(id)}`);
     return join(this.#aside, id);

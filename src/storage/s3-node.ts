@@ -141,6 +141,15 @@ export class S3Node implements PhysicalNode {
     for await (const { Key = "" } of this.#objects(this.#bucket.blobKey("aside", id))) await this.#delete(Key);
   }
 
+  async *listAside(): AsyncGenerator<string, void, void> {
+    const prefix = this.#bucket.key("aside/");
+    for await (const { Key = "" } of this.#objects(prefix)) {
+      // What was set aside again has its time behind the id.
+      const [id = ""] = Key.slice(prefix.length).split(".");
+      if (isBlobId(id)) yield id;
+    }
+  }
+
   async *#objects(Prefix: string) {
     let ContinuationToken: string | undefined;
     do {

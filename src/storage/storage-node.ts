@@ -108,4 +108,6 @@ export interface PhysicalNode extends StorageNode {
   setAside(id: string): Promise<void>;
   /** Removes what `setAside` kept of this blob. May be called when there is nothing. */
   removeAside(id: string): Promise<void>;
+  /** The ids of blobs of which `setAside` keeps something, in no order, perhaps more than once. */
+  listAside(): AsyncIterable<string>;
 }

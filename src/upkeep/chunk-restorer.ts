@@ -124,6 +124,7 @@ export class ChunkRestorer {
     });
     if (added) return "COPIED";
     await target.remove({ id, nodes: [target.name] });
+    await target.removeAside(id);
     return "GONE";
   }
 

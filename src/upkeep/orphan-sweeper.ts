@@ -70,8 +70,23 @@ export async function sweepOrphans(
     await queue.add(strays.map((id) => [id, "STRAY"] as const));
     swept.strays += strays.length;
   }
+  await queueAside(node, queue, signal);
   if (swept.orphans + swept.strays > 0) log.info({ node: node.name, ...swept }, "blobs without a row were found");
   return swept;
+}
+
+/** A repair whose node was away in the end left what it had set aside there; another looks whether it may go. */
+async function queueAside(node: PhysicalNode, queue: RepairQueue, signal?: AbortSignal): Promise<void> {
+  let batch: string[] = [];
+  const add = () => queue.add(batch.map((id) => [id, "STRAY"] as const));
+  for await (const id of node.listAside()) {
+    signal?.throwIfAborted();
+    batch.push(id);
+    if (batch.length < BATCH) continue;
+    await add();
+    batch = [];
+  }
+  await add();
 }
 
 /** The ids of blobs that were last written to before then, in batches. */

@@ -1,7 +1,7 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 
 /**
- * Why a chunk needs attention. STRAY: a node has a copy that no row tells of; UNRESTORABLE: an attempt found no good copy.
+ * Why a chunk needs attention. STRAY: a node has a copy that no row tells of, or one set aside; UNRESTORABLE: an attempt found no good copy.
  */
 export type RepairReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED" | "STRAY" | "UNRESTORABLE";
 

@@ -120,4 +120,8 @@ export class FaultyNode implements PhysicalNode {
   removeAside(id: string): Promise<void> {
     return this.#inner.removeAside(id);
   }
+
+  listAside(): AsyncIterable<string> {
+    return this.#inner.listAside();
+  }
 }

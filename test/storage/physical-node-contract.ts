@@ -13,6 +13,10 @@ export interface PlaceHarness {
 
 const newIdentity = (): NodeIdentity => ({ id: v7(), deployment: v7(), name: "node1" });
 
+async function asideOf(node: PhysicalNode): Promise<Set<string>> {
+  return new Set(await Array.fromAsync(node.listAside()));
+}
+
 /** What a node that is one place must do beside the storage node contract. */
 export function describePhysicalNode(what: string, place: () => Promise<PlaceHarness>): void {
   describe(`${what} keeps the physical node contract`, () => {
@@ -97,15 +101,23 @@ export function describePhysicalNode(what: string, place: () => Promise<PlaceHar
       const node = await (await place()).open();
       await node.claim(newIdentity());
       const blob = await store(node, BLOCK_SIZE + 1);
+      expect(await asideOf(node)).toEqual(new Set());
       await node.setAside(blob.id);
+      expect(await asideOf(node)).toEqual(new Set([blob.id]));
       expect(await idsOf(node)).toEqual(new Set());
       await expect(readAll(node, blob)).rejects.toThrow();
       const again = { ...makeBlob(1000), id: blob.id };
       const writer = await node.create(again.id, again.size);
       await writer.write([again.bytes]);
       await writer.commit();
+      await node.setAside(blob.id);
+      expect(await asideOf(node)).toEqual(new Set([blob.id]));
+      const third = await node.create(again.id, again.size);
+      await third.write([again.bytes]);
+      await third.commit();
       await node.removeAside(blob.id);
       await node.removeAside(blob.id);
+      expect(await asideOf(node)).toEqual(new Set());
       expect((await readAll(node, again)).equals(again.bytes)).toBe(true);
       expect(await idsOf(node)).toEqual(new Set([blob.id]));
     });

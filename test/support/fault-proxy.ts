@@ -16,7 +16,8 @@ export type FaultKind =
   | { silence: true };
 
 export interface Fault {
-  method: string;
+  /** Any, where left out. */
+  method?: string;
   /** Of the path with its query; any, where left out. */
   matches?: RegExp;
   /** How many requests it still meets; one, where left out. */
@@ -38,15 +39,18 @@ export class FaultProxy {
     this.url = url;
   }
 
-  /** It goes when the test is finished. */
-  static async start(target: string): Promise<FaultProxy> {
+  /**
+   * It goes when the test is finished.
+   * @param onFinished of the test's own context, where tests run side by side
+   */
+  static async start(target: string, onFinished: (cleanUp: () => void) => void = onTestFinished): Promise<FaultProxy> {
     const server = createServer();
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const proxy = new FaultProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     server.on("connection", () => proxy.connections++);
     server.on("request", (incoming, response) => proxy.#meet(new URL(target), incoming, response));
-    onTestFinished(() => {
+    onFinished(() => {
       server.close();
       server.closeAllConnections();
     });
@@ -97,7 +101,8 @@ export class FaultProxy {
 
   #take(method: string, path: string): FaultKind | undefined {
     const found = this.faults.find(
-      ({ method: wanted, matches, times = 1 }) => wanted === method && times > 0 && (matches?.test(path) ?? true),
+      ({ method: wanted = method, matches, times = 1 }) =>
+        wanted === method && times > 0 && (matches?.test(path) ?? true),
     );
     if (found !== undefined) found.times = (found.times ?? 1) - 1;
     return found?.fault;

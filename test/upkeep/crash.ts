@@ -64,6 +64,7 @@ export class CrashPoint {
       remove: (blob) => around(() => inner.remove(blob)),
       setAside: (id) => around(() => inner.setAside(id)),
       removeAside: (id) => around(() => inner.removeAside(id)),
+      listAside: () => inner.listAside(),
       list: () => inner.list(),
       removeLeftovers: (olderThan) => inner.removeLeftovers(olderThan),
       probe: () => inner.probe(),

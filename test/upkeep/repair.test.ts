@@ -253,6 +253,24 @@ describe.each(dialects)("repair on %s", (dialect) => {
     await scene.expectOn(blob, ["node1"]);
   });
 
+  test("a chunk that is deleted while its bad copy is replaced leaves nothing set aside", async () => {
+    const scene = await Scene.open(dialect);
+    const { queue, upkeep } = scene.start();
+    const blob = await scene.chunk();
+    await scene.local("node2").corrupt(blob, 5);
+    const disk = scene.disk("node2");
+    const create = disk.create.bind(disk);
+    disk.create = async (...args) => {
+      expect(await scene.aside()).toEqual([blob.id]);
+      await scene.closeFile();
+      return create(...args);
+    };
+    await queue.add([[blob.id, "CORRUPT"]]);
+    await upkeep.repairer.run(noSignal);
+    expect(await scene.holders(blob)).toEqual(["node1"]);
+    expect(await scene.aside()).toEqual([]);
+  });
+
   test("two instances at once make the copies once", async () => {
     const scene = await Scene.open(dialect, { nodes: 3 });
     const [one, two] = [scene.start(), scene.start()];

@@ -94,6 +94,30 @@ describe.each(dialects)("sweep on %s", (dialect) => {
     await scene.expectOn(blob, ["node1", "node2"]);
   });
 
+  test("what was set aside on a node that was away when its chunk was repaired goes, once there are good copies", async () => {
+    const scene = await Scene.open(dialect, { nodes: 3 });
+    const { queue, upkeep } = scene.start();
+    const [repaired, deleted] = [await scene.chunk(), uuidv7()];
+    for (const [name, id] of [
+      ["node1", repaired.id],
+      ["node3", deleted],
+    ] as const) {
+      if (name === "node3") await scene.put(name, makeBlob(100, id));
+      else await scene.local(name).corrupt(repaired, 5);
+      await scene.local(name).node.setAside(id);
+    }
+    scene.disk("node1").fail.probe = new Error("away");
+    await queue.add([[repaired.id, "CORRUPT"]]);
+    await upkeep.repairer.run(noSignal);
+    scene.disk("node1").fail = {};
+    expect((await scene.aside()).sort()).toEqual([repaired.id, deleted].sort());
+    expect(await scene.queued()).toEqual([]);
+    await upkeep.sweeper.run(noSignal);
+    await upkeep.repairer.run(noSignal);
+    await scene.expectOn(repaired, ["node2", "node3"]);
+    expect(await scene.aside()).toEqual([]);
+  });
+
   test("chunks with too few rows are queued, also when REPLICAS was raised or a node was taken away", async () => {
     const scene = await Scene.open(dialect, { nodes: 3 });
     const { upkeep } = scene.start();
