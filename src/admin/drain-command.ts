@@ -23,9 +23,10 @@ export async function undrain({ nodes, terminal }: CommandContext, name: string)
 }
 
 export async function drain(context: CommandContext, name: string): Promise<void> {
-  const { nodes, storage, terminal, upkeep, signal } = context;
+  const { nodes, storage, terminal, signal } = context;
   await nodes.drain(name);
-  if (storage.nodes.has(name)) {
+  const isConfigured = storage.nodes.has(name);
+  if (isConfigured) {
     terminal.line(
       `${name} takes no new chunks any more. Waiting until all servers know that, ${ALL_KNOW_MS / 1000} s…`,
     );
@@ -34,14 +35,11 @@ export async function drain(context: CommandContext, name: string): Promise<void
   const failed = await emptyNode(context, name);
   if (failed.size > 0) throw new AdminError(await describeFailures(context, name, failed));
   terminal.line(`No chunk is left on ${name}.`);
-  const isConfigured = storage.nodes.has(name);
   if (isConfigured) {
     terminal.line(
       `Take it out of STORAGE_NODES and restart the servers; when "status" doesn't list it after that, its disk may go.`,
     );
   }
-  const short = await upkeep.underReplicated();
-  if (short > 0) terminal.line(`${count(short, "chunk")} elsewhere have fewer copies than wanted; see "status".`);
 }
 
 /** @returns the chunks that could not be moved, and why */

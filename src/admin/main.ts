@@ -72,8 +72,10 @@ process.umask(0o077);
 try {
   const command = await parseCommand(process.argv.slice(2));
   if (command !== null) await run(command);
+  // Connections to S3 stores would keep the process for a while.
+  process.exit(0);
 } catch (error) {
   const { message, exitCode } = explain(error);
   console.error(message);
-  process.exitCode = exitCode;
+  process.exit(exitCode);
 }

@@ -23,8 +23,8 @@ export async function rebalance(context: CommandContext): Promise<void> {
 
 /** @param name of one node; all that are up where it is left out */
 export async function scrub(context: CommandContext, name: string | undefined): Promise<void> {
-  const { nodes, terminal, upkeep } = context;
-  const chosen = name === undefined ? await nodes.list() : [await nodes.get(name)];
+  const { nodes, storage, terminal, upkeep } = context;
+  const chosen = name === undefined ? await storage.status() : [await nodes.report(name)];
   const down = chosen.filter(({ state }) => state === "DOWN").map((node) => node.name);
   if (name !== undefined && down.length > 0) throw new AdminError(`${name} is DOWN; see "status".`);
   let bad = 0;
@@ -48,7 +48,7 @@ export async function scrub(context: CommandContext, name: string | undefined): 
 
 export async function sweep(context: CommandContext, name: string, force: boolean): Promise<void> {
   const { nodes, terminal, upkeep, signal } = context;
-  if ((await nodes.get(name)).state === "DOWN") throw new AdminError(`${name} is DOWN; see "status".`);
+  if ((await nodes.report(name)).state === "DOWN") throw new AdminError(`${name} is DOWN; see "status".`);
   try {
     const { blobs, orphans, strays } = await upkeep.sweepNode(name, { force, signal });
     terminal.line(
@@ -63,7 +63,7 @@ export async function sweep(context: CommandContext, name: string, force: boolea
 }
 
 export async function replace({ database, nodes, storage, terminal, upkeep }: CommandContext, name: string) {
-  const node = await nodes.get(name);
+  const node = await nodes.report(name);
   if (node.state !== "DOWN") {
     throw new AdminError(`${name} is there, with the disk that belongs to it: nothing to replace.`);
   }
@@ -72,7 +72,7 @@ export async function replace({ database, nodes, storage, terminal, upkeep }: Co
   // They find that everything is missing there, and restore it.
   await upkeep.requests.add("SCRUB", name);
   await storage.probe().catch(() => {});
-  const now = await nodes.get(name);
+  const now = await nodes.report(name);
   if (now.state === "DOWN") {
     const why = now.error instanceof Error ? now.error.message : String(now.error);
     throw new AdminError(
@@ -82,5 +82,6 @@ export async function replace({ database, nodes, storage, terminal, upkeep }: Co
   terminal.line(
     `${name} is the empty disk now. Running servers restore ${count(chunks, "chunk")} on it; see "status".`,
   );
-  if (now.draining) terminal.line(`It is still marked as draining; to let it take chunks: drain ${name} --undo`);
+  if (now.state === "DRAINING")
+    terminal.line(`It is still marked as draining; to let it take chunks: drain ${name} --undo`);
 }

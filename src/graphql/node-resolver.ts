@@ -28,7 +28,7 @@ export class NodeResolver {
   })
   async drainNode(@Ctx() context: GraphQLContext, @Arg("name", () => String) name: string): Promise<StorageNodeType> {
     await administrator(context);
-    await this.#nodes.get(name);
+    await this.#nodes.report(name);
     await this.#nodes.drain(name);
     return StorageNodeType.of(await this.#nodes.get(name));
   }
@@ -38,7 +38,7 @@ export class NodeResolver {
   })
   async undrainNode(@Ctx() context: GraphQLContext, @Arg("name", () => String) name: string): Promise<StorageNodeType> {
     await administrator(context);
-    await this.#nodes.get(name);
+    await this.#nodes.report(name);
     await this.#nodes.undrain(name);
     return StorageNodeType.of(await this.#nodes.get(name));
   }
@@ -48,9 +48,9 @@ export class NodeResolver {
   })
   async scrubNode(@Ctx() context: GraphQLContext, @Arg("name", () => String) name: string): Promise<StorageNodeType> {
     await administrator(context);
-    const node = await this.#nodes.get(name);
+    await this.#nodes.report(name);
     await this.#requests.add("SCRUB", name);
-    return StorageNodeType.of(node);
+    return StorageNodeType.of(await this.#nodes.get(name));
   }
 
   @Mutation(() => Boolean, {

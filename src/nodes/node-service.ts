@@ -50,10 +50,16 @@ export class NodeService {
 
   /** @throws BadUserInputError for `name` when no such node is configured */
   async get(name: string): Promise<NodeInfo> {
-    const nodes = await this.list();
-    const node = nodes.find((one) => one.name === name);
-    if (node === undefined) throw unknown(name, nodes);
-    return node;
+    await this.report(name);
+    return (await this.list()).find((node) => node.name === name) as NodeInfo;
+  }
+
+  /** Without counting anything. @throws BadUserInputError for `name` when no such node is configured */
+  async report(name: string): Promise<NodeReport> {
+    const reports = await this.#options.status();
+    const report = reports.find((one) => one.name === name);
+    if (report === undefined) throw unknown(name, reports);
+    return report;
   }
 
   /** The names of nodes that aren't configured any more, but that the database says have copies of chunks. */

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import pLimit from "p-limit";
 import type { Database } from "../database.ts";
 import type { ChunkRestorer, RestoreOutcome } from "./chunk-restorer.ts";
+import { CopiesTurn } from "./copies-turn.ts";
 import type { HeldLease, Leases, WaitOptions } from "./leases.ts";
 import { CHUNKS_AT_ONCE, COPIES_LEASE } from "./repairer.ts";
 
@@ -52,10 +52,10 @@ export async function drainNode(
     }
     onProgress({ ...progress });
   };
+  const turn = new CopiesTurn();
   for (let last = ""; ; ) {
     const page = await database.read((em) => em.execute<{ id: string }[]>(PAGE, [name, last, BATCH]));
     if (page.length === 0) return progress;
-    // Batch by batch, so that repairs get their turn.
     await leases.wait(
       COPIES_LEASE,
       async (lease) => {
@@ -65,7 +65,8 @@ export async function drainNode(
       { ...waiting, ...(signal && { signal }) },
     );
     last = page.at(-1)?.id ?? last;
-    await sleep(1, undefined, { ...(signal && { signal }) });
+    signal?.throwIfAborted();
+    await turn.end(signal);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Database } from "../database.ts";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
+import { CopiesTurn } from "./copies-turn.ts";
 import type { Leases, WaitOptions } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import { COPIES_LEASE } from "./repairer.ts";
@@ -61,6 +62,7 @@ export async function rebalance(
   const excess = await measureExcess(database, pool);
   const total = [...excess.values()].reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
   const progress = { movedChunks: 0, movedBytes: 0, totalBytes: Math.min(maxBytes, Math.round(total)) };
+  const turn = new CopiesTurn();
   for (const [from, bytes] of excess) if (bytes > 0) await moveFrom(from);
   return progress;
 
@@ -88,6 +90,7 @@ export async function rebalance(
         },
         waiting,
       );
+      await turn.end(waiting.signal);
     }
   }
 

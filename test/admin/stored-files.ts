@@ -26,7 +26,9 @@ export class StoredFiles {
   }
 
   async #check(client: Client, index: number): Promise<void> {
-    const { id, file } = this.#files[index] as (typeof this.#files)[number];
+    const stored = this.#files[index];
+    if (stored === undefined) throw new RangeError(`There is no file ${index}`);
+    const { id, file } = stored;
     const response = await client.download(id);
     expect(response.status).toBe(200);
     expect(sha256(new Uint8Array(await response.arrayBuffer()))).toBe(file.sha256());
