@@ -79,6 +79,8 @@ export class Cluster {
     const settings = {
       ...SETTINGS,
       ...s3?.environment,
+      // There are many starts.
+      NODE_COMPILE_CACHE: join(folder, "compiled"),
       STORAGE_NODES: all.map(({ setting }) => setting).join(","),
       DATABASE_URL:
         mysql === undefined
@@ -89,7 +91,8 @@ export class Cluster {
     onFinished(() => proxy.stop());
     const cluster = new Cluster(folder, all, mysql, settings, proxy);
     onFinished(() => cluster.#end());
-    await cluster.#startAll();
+    // One after the other: the first has a database to migrate.
+    for (let index = 0; index < cluster.shape.servers; index++) await cluster.#start(index);
     cluster.#database = await Database.open(databaseOptions(settings.DATABASE_URL));
     return cluster;
   }
@@ -112,17 +115,13 @@ export class Cluster {
     });
   }
 
-  /**
-   * kill -9 of all at once, and new ones in their place.
-   * @param meanwhile while there is none
-   */
-  async killAllServers(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+  /** kill -9 of all at once, and new ones in their place. */
+  async killAllServers(): Promise<void> {
     await this.troubles.during(async () => {
       await Promise.all(this.#servers.map((_, index) => this.#kill(index)));
-      await meanwhile();
       // Nobody who could hold one is alive: as if their time was up.
       await this.database.transaction((em) => em.execute("delete from leases", [], "run"));
-      await this.#startAll();
+      await Promise.all(this.#servers.map((_, index) => this.#start(index)));
     });
   }
 
@@ -151,11 +150,6 @@ export class Cluster {
       // Ours broke as well.
       await this.database.probe().catch(() => {});
     });
-  }
-
-  async #startAll(): Promise<void> {
-    // The first alone: it has a database to migrate.
-    for (let index = 0; index < this.shape.servers; index++) await this.#start(index);
   }
 
   async #start(index: number): Promise<void> {

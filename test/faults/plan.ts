@@ -38,11 +38,11 @@ export interface Step {
 export interface Epoch {
   node: string;
   steps: Step[];
-  /** `restart`: all servers are killed; `wait`: they stay, and have to find by themselves that all is well again. */
+  /** `restart`: all servers are killed, one more fault; `wait`: they stay, and have to find by themselves that all is well again. */
   ending: "restart" | "wait";
 }
 
-const FAULTS_PER_EPOCH = 20;
+const FAULTS_PER_EPOCH = 15;
 const LONGEST_PAUSE_MS = 250;
 const LONGEST_DATABASE_PAUSE_MS = 1_500;
 const MOST_REQUESTS = 10;
@@ -59,7 +59,8 @@ export function planFaults(seed: number, faults: number, shape: Shape): Epoch[] 
     const node = order[epochs.length % order.length] as Shape["nodes"][number];
     const count = Math.min(FAULTS_PER_EPOCH, faults - planned);
     const ending = epochs.length % WAITING === WAITING - 1 ? "wait" : "restart";
-    epochs.push({ node: node.name, steps: planSteps(random, count, node.kind, ending, shape), ending });
+    const inside = ending === "restart" ? count - 1 : count;
+    epochs.push({ node: node.name, steps: planSteps(random, inside, node.kind, ending, shape), ending });
   }
   return epochs;
 }
@@ -82,7 +83,7 @@ function planSteps(
     }
     // A dead server's leases and a node that stalled are waited for longer than an epoch may take.
     const act: Fault =
-      state !== "node gone" && (ending === "wait" || random.chance(0.7))
+      state !== "node gone" && (ending === "wait" || random.chance(0.8))
         ? planNodeFault(random, kind, state === "whole", ending)
         : ending === "wait"
           ? (planDatabaseFault(random, shape) ?? { kind: "blobs lost", part: 0, choice: 0 })

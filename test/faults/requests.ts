@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Report } from "./report.ts";
 import type { Troubles } from "./troubles.ts";
 
-const RETRY_MS = 50;
+/** After a failure, as a client would wait a little. */
+const RETRY_MS = 100;
 
 /** What must not happen, whatever was harmed. */
 export class Violation extends Error {}
@@ -52,7 +53,10 @@ export class Requests {
       if (refusal !== undefined && refusal.code !== "SERVICE_UNAVAILABLE") throw refusal;
       // What fetch() throws where the connection ends.
       const isClean = refusal !== undefined || error instanceof TypeError;
-      if (isClean && hadTrouble()) return null;
+      if (isClean && hadTrouble()) {
+        await sleep(RETRY_MS);
+        return null;
+      }
       throw new Violation(`${kind} failed after ${ms} ms for no reason that excuses it`, { cause: error });
     }
   }
@@ -62,7 +66,6 @@ export class Requests {
     for (;;) {
       const result = await this.try(kind, call);
       if (result !== null) return result;
-      await sleep(RETRY_MS);
     }
   }
 }

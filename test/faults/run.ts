@@ -67,7 +67,10 @@ async function inEpoch(name: string, work: () => Promise<void>): Promise<void> {
 async function runEpoch(epoch: Epoch, cluster: Cluster, clients: readonly FaultClient[], report: Report) {
   return await whileBusy(clients, async (stopped) => {
     const harmed = await inflict(epoch, cluster, report, stopped);
-    if (epoch.ending === "restart") await cluster.killAllServers();
+    if (epoch.ending === "restart" && !stopped()) {
+      report.fault({ kind: "all servers killed" });
+      await cluster.killAllServers();
+    }
     return harmed;
   });
 }
