@@ -1,11 +1,11 @@
 import { text } from "node:stream/consumers";
 import { read } from "read";
 import type { CommandModule } from "yargs";
-import { StowageClient, StowageError } from "../../client/node.ts";
+import { StowageError } from "../../client/node.ts";
 import { readCredentials, writeCredentials } from "../credentials.ts";
 import { UsageError } from "../exit-codes.ts";
 import { bytes, print, printJson } from "../output.ts";
-import { chooseUrl, type GlobalArguments, openClient } from "../session.ts";
+import { chooseUrl, clientAt, type GlobalArguments, openClient } from "../session.ts";
 
 interface LoginArguments extends GlobalArguments {
   username: string | undefined;
@@ -35,7 +35,7 @@ export const loginCommand: CommandModule<GlobalArguments, LoginArguments> = {
     const password = args.passwordStdin
       ? (await text(process.stdin)).replace(/\r?\n$/, "")
       : await ask("Password: ", "give --password-stdin.", true);
-    const { token, user, expiresAt } = await new StowageClient({ url }).login({ login, password });
+    const { token, user, expiresAt } = await clientAt(url).login({ login, password });
     const credentials = await readCredentials();
     credentials.current = url;
     credentials.servers[url] = { token, username: user.username };
@@ -54,7 +54,7 @@ export const logoutCommand: CommandModule<GlobalArguments, GlobalArguments> = {
     const known = credentials.servers[url];
     if (known !== undefined) {
       try {
-        await new StowageClient({ url, token: known.token }).logout();
+        await clientAt(url, known.token).logout();
       } catch (error) {
         // It opens nothing any more, which was what was wanted.
         if (!(error instanceof StowageError && error.code === "UNAUTHENTICATED")) throw error;

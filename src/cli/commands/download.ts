@@ -24,9 +24,9 @@ export const downloadCommand: CommandModule<GlobalArguments, DownloadArguments> 
       .option("output", { alias: "o", type: "string", describe: "A path, a folder, or - for standard output" })
       .option("force", { alias: "f", type: "boolean", default: false, describe: "Replace a file that is there" }),
   handler: async (args) => {
-    const client = await openClient(args);
+    const client = await openClient(args, { patient: true });
+    const file = await findFile(await openClient(args), args.file);
     const signal = interruptible();
-    const file = await findFile(client, args.file);
     const display = openDisplay(args.json);
     const task = display.begin(file.filename);
     const options = { signal, onProgress: task.progress, onRetry: task.retry };

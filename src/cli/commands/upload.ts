@@ -34,7 +34,7 @@ export const uploadCommand: CommandModule<GlobalArguments, UploadArguments> = {
     if (paths.includes("-") && paths.length > 1) throw new UsageError("Standard input, -, is uploaded alone.");
     if (paths[0] === "-" && name === undefined)
       throw new UsageError("Give standard input a name: upload - --name NAME.");
-    const client = await openClient(args);
+    const client = await openClient(args, { patient: true });
     const signal = interruptible();
     if (paths[0] !== "-") return uploadAll(client, await expandPaths(paths, recursive), args, signal);
     const { path, remove } = await spoolStdin(signal);
