@@ -4,6 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { cephSuite } from "./suites/ceph.ts";
+import { clientSuite } from "./suites/client.ts";
 import { diskSuite } from "./suites/disk.ts";
 import { downloadSuite } from "./suites/download.ts";
 import { floorSuite } from "./suites/floor.ts";
@@ -15,6 +16,7 @@ import { workersSuite } from "./suites/workers.ts";
 
 const suites: Record<string, (folder: string, rounds: number) => Promise<object[]>> = {
   upload: uploadSuite,
+  client: clientSuite,
   disk: diskSuite,
   floor: floorSuite,
   download: downloadSuite,
