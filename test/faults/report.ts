@@ -32,6 +32,11 @@ export class Report {
     this.#facts.set(fact, (this.#facts.get(fact) ?? 0) + count);
   }
 
+  /** For who waits. */
+  progress(): void {
+    console.log(`${this.title}: ${this.faults} faults, all restored`);
+  }
+
   get faults(): number {
     return [...this.#faults.values()].reduce((sum, count) => sum + count, 0);
   }

@@ -42,6 +42,7 @@ export async function runFaults({ dialect, withS3, seed, faults }: FaultRun, onF
         report.add("ms until all was restored", Math.round(performance.now() - startedAt));
         await countRestored(cluster, harmed, report);
         for (const client of clients) await client.checkAll();
+        report.progress();
       });
     }
     for (const client of clients) await client.finishAll();
