@@ -7,6 +7,7 @@ import { linkCommand, lsCommand, mvCommand, rmCommand } from "./commands/files.t
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
 import { exitCodeOf, explain, Interruption, UsageError } from "./exit-codes.ts";
+import { nameStdin } from "./upload-sources.ts";
 
 function fail(error: unknown): void {
   process.exitCode = exitCodeOf(error);
@@ -23,7 +24,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-const parser = yargs(hideBin(process.argv))
+const parser = yargs(nameStdin(hideBin(process.argv)))
   .scriptName("stowage")
   .option("url", { type: "string", describe: "The server; STOWAGE_URL or the last login's when left out" })
   .option("json", { type: "boolean", default: false, describe: "Print results as JSON, one a line" })

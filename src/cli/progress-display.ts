@@ -1,6 +1,6 @@
 import cliProgress from "cli-progress";
 import type { Progress, StowageError } from "../client/node.ts";
-import { bytes } from "./output.ts";
+import { bytes, print } from "./output.ts";
 
 /** One transfer's place in the display. */
 export interface Task {
@@ -14,8 +14,10 @@ export interface Task {
 /** Shows transfers on standard error, so that standard output has results only. */
 export interface ProgressDisplay {
   begin(name: string): Task;
-  /** A line of its own. */
+  /** A line of its own, on standard error. */
   note(line: string): void;
+  /** A line of its own, on standard output. */
+  result(line: string): void;
   close(): void;
 }
 
@@ -47,6 +49,7 @@ class Silence implements ProgressDisplay {
   }
 
   note(): void {}
+  result = print;
   close(): void {}
 }
 
@@ -71,6 +74,7 @@ class Lines implements ProgressDisplay {
     process.stderr.write(`${line}\n`);
   }
 
+  result = print;
   close(): void {}
 }
 
@@ -78,7 +82,7 @@ const NAME_WIDTH = 24;
 
 class Bars implements ProgressDisplay {
   readonly #bars = new cliProgress.MultiBar({
-    format: `{name} {bar} {percentage}% {summary}`,
+    format: "{name} {bar} {percentage}% {summary}",
     barsize: 24,
     hideCursor: true,
     clearOnComplete: true,
@@ -106,7 +110,15 @@ class Bars implements ProgressDisplay {
     this.#bars.log(`${line}\n`);
   }
 
+  /** At the same terminal it has to go above the bars, which are drawn over what else is written there. */
+  result(line: string): void {
+    if (process.stdout.isTTY) this.note(line);
+    else print(line);
+  }
+
   close(): void {
+    // Writes what was noted since it last did.
+    this.#bars.update();
     this.#bars.stop();
   }
 }

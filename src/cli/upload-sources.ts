@@ -6,6 +6,15 @@ import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { UsageError } from "./exit-codes.ts";
 
+/** Standard input among paths. yargs drops a `-` from a list of arguments, so it becomes this before it is parsed. */
+export const STDIN = "/dev/stdin";
+
+/** `upload -` for yargs; the `-` of `--output -` stays. */
+export function nameStdin(args: readonly string[]): string[] {
+  if (!args.includes("upload")) return [...args];
+  return args.map((arg, index) => (arg === "-" && !/^(-o|--output)$/.test(args[index - 1] ?? "") ? STDIN : arg));
+}
+
 /** The named files, and those in the named folders; links in folders are passed over. @throws UsageError */
 export async function expandPaths(paths: readonly string[], recursive: boolean): Promise<AsyncGenerator<string>> {
   const named = await Promise.all(paths.map(async (path) => ({ path, isFolder: (await stat(path)).isDirectory() })));

@@ -2,10 +2,10 @@ import mime from "mime";
 import type { CommandModule } from "yargs";
 import { SourceChangedError, type StowageClient, type Upload } from "../../client/node.ts";
 import { exitCodeOf, explain, UsageError } from "../exit-codes.ts";
-import { bytes, print, printJson } from "../output.ts";
+import { bytes, printJson } from "../output.ts";
 import { openDisplay, type ProgressDisplay } from "../progress-display.ts";
 import { type GlobalArguments, interruptible, openClient } from "../session.ts";
-import { expandPaths, resumeKeyOf, spoolStdin } from "../upload-sources.ts";
+import { expandPaths, resumeKeyOf, STDIN, spoolStdin } from "../upload-sources.ts";
 
 interface UploadArguments extends GlobalArguments {
   paths: string[];
@@ -31,12 +31,11 @@ export const uploadCommand: CommandModule<GlobalArguments, UploadArguments> = {
   handler: async (args) => {
     const { paths, name, recursive } = args;
     if (name !== undefined && (paths.length > 1 || recursive)) throw new UsageError("--name takes a single file.");
-    if (paths.includes("-") && paths.length > 1) throw new UsageError("Standard input, -, is uploaded alone.");
-    if (paths[0] === "-" && name === undefined)
-      throw new UsageError("Give standard input a name: upload - --name NAME.");
+    if (paths.includes(STDIN) && paths.length > 1) throw new UsageError("Standard input, -, is uploaded alone.");
+    if (isStdin(args) && name === undefined) throw new UsageError("Give standard input a name: upload - --name NAME.");
     const client = await openClient(args, { patient: true });
     const signal = interruptible();
-    if (paths[0] !== "-") return uploadAll(client, await expandPaths(paths, recursive), args, signal);
+    if (!isStdin(args)) return uploadAll(client, await expandPaths(paths, recursive), args, signal);
     const { path, remove } = await spoolStdin(signal);
     try {
       await uploadAll(client, only(path), args, signal);
@@ -83,7 +82,7 @@ function sharing<T>(items: AsyncGenerator<T>): AsyncIterable<T> {
 }
 
 function isStdin({ paths }: UploadArguments): boolean {
-  return paths[0] === "-";
+  return paths[0] === STDIN;
 }
 
 /** One file's failure is told, and the others go on. */
@@ -109,7 +108,7 @@ async function uploadOne(
     const file = await upload.done;
     task.end();
     if (args.json) printJson({ path: shown, file });
-    else print(`${file.id}  ${file.filename}  ${bytes(file.size)}`);
+    else display.result(`${file.id}  ${file.filename}  ${bytes(file.size)}`);
   } catch (error) {
     task.end();
     if (signal.aborted) return;
