@@ -14,15 +14,21 @@ Exit codes: 0 done; 1 it could not be done, or not all of it; 2 asked for wrongl
 /** One act of an administrator. */
 export type Command = (context: CommandContext) => Promise<void>;
 
+export interface CommandLine {
+  command: Command;
+  /** The command tells itself what matters; the log is for those who look for the cause of a failure. */
+  logLevel: string;
+}
+
 /**
  * @returns null when there is nothing to do any more, as after --help
  * @throws AdminError with exit code 2 for arguments that mean nothing
  */
-export async function parseCommand(args: readonly string[]): Promise<Command | null> {
+export async function parseCommand(args: readonly string[]): Promise<CommandLine | null> {
   let command: Command | null = null;
   const node = { type: "string", demandOption: true, describe: "a name in STORAGE_NODES" } as const;
   const user = { type: "string", demandOption: true, describe: "a username or an email address" } as const;
-  await yargs([...args])
+  const { logLevel } = await yargs([...args])
     .scriptName("stowage-admin")
     .locale("en")
     .usage("$0 COMMAND: what the operator of a Stowage does")
@@ -101,6 +107,11 @@ export async function parseCommand(args: readonly string[]): Promise<Command | n
         command = (context) => quota(context, user, bytes);
       },
     )
+    .option("log-level", {
+      choices: ["silent", "error", "warn", "info", "debug"],
+      default: "silent",
+      describe: "log to standard error",
+    })
     .demandCommand(1, 1, "Say what to do; --help lists the commands.")
     .strict()
     .version(false)
@@ -111,5 +122,5 @@ export async function parseCommand(args: readonly string[]): Promise<Command | n
       throw error ?? new AdminError(`${message}\nSee stowage-admin --help.`, 2);
     })
     .parseAsync();
-  return command;
+  return command && { command, logLevel };
 }

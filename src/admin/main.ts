@@ -6,7 +6,7 @@ import { StowageError } from "../errors.ts";
 import { createLogger } from "../logging.ts";
 import { setUpStorage } from "../storage-setup.ts";
 import { AdminError, Interrupted } from "./admin-error.ts";
-import { type Command, parseCommand } from "./commands.ts";
+import { type CommandLine, parseCommand } from "./commands.ts";
 import { Terminal } from "./terminal.ts";
 
 /** Ctrl-C reaches a child of npm twice, from the terminal and from npm: that is one signal. */
@@ -37,12 +37,11 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-async function run(command: Command): Promise<void> {
-  // The command tells itself what matters.
-  const config = readConfig({ ...process.env, LOG_LEVEL: process.env["LOG_LEVEL"] || "silent" });
+async function run({ command, logLevel }: CommandLine): Promise<void> {
+  const config = readConfig(process.env);
   checkDatabase(config);
   const signal = interruption();
-  const setup = await setUpStorage(config, createLogger(config.logLevel));
+  const setup = await setUpStorage(config, createLogger(logLevel));
   try {
     await command({ ...setup, config, terminal: new Terminal(), signal });
   } catch (error) {
@@ -70,8 +69,8 @@ function explain(error: unknown): { message: unknown; exitCode: number } {
 process.umask(0o077);
 
 try {
-  const command = await parseCommand(process.argv.slice(2));
-  if (command !== null) await run(command);
+  const commandLine = await parseCommand(process.argv.slice(2));
+  if (commandLine !== null) await run(commandLine);
   // Connections to S3 stores would keep the process for a while.
   process.exit(0);
 } catch (error) {

@@ -24,7 +24,7 @@ export class NodeIdentityError extends Error {
  */
 export function checkIdentity(node: string, expected: NodeIdentity, found: NodeIdentity | null): void {
   if (found === null) {
-    const advice = "Is its disk mounted? If a new, empty disk took its place, the node has to be declared replaced.";
+    const advice = `Is its disk mounted? If a new, empty disk took its place, let that be the node: stowage-admin replace ${node}`;
     throw new NodeIdentityError(node, `there is no identity file where node ${expected.id} should be. ${advice}`);
   }
   if (found.deployment !== expected.deployment) {

@@ -1,6 +1,6 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { Database } from "../../src/database.ts";
 import { Client } from "../support/client.ts";
@@ -8,6 +8,9 @@ import { dialects } from "../support/databases.ts";
 import { blobFile } from "../support/node-folders.ts";
 import { storageNodes, Workspace } from "../support/workspace.ts";
 import { blobsOn, StoredFiles, startLoad } from "./stored-files.ts";
+
+// A command is a process each time.
+vi.setConfig({ testTimeout: 240_000 });
 
 const UNHURRIED = { timeout: 60_000, interval: 100 };
 

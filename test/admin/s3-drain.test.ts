@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Client } from "../support/client.ts";
 import { testBucket } from "../support/s3-bucket.ts";
 import { Workspace } from "../support/workspace.ts";
 import { blobsOn, StoredFiles } from "./stored-files.ts";
+
+// A command is a process each time.
+vi.setConfig({ testTimeout: 240_000 });
 
 test("an S3 node is drained to a local one", async () => {
   const { client: s3, bucket, endpoint, environment } = await testBucket();
