@@ -98,8 +98,9 @@ export class NodeHealth {
     const { logger, probeMaxAgeMs } = this.#options;
     this.#failures++;
     if (what !== "read") this.#distrustedUntil = now + probeMaxAgeMs;
-    // One line tells what is wrong; under load hundreds of requests would say the same.
-    if (now - (this.#loggedAt.get(what) ?? Number.NEGATIVE_INFINITY) >= probeMaxAgeMs) {
+    // One line tells what is wrong; under load hundreds of requests would say the same. Which bytes are bad is new each time.
+    const isOld = now - (this.#loggedAt.get(what) ?? Number.NEGATIVE_INFINITY) >= probeMaxAgeMs;
+    if (isOld || error instanceof CorruptBlobError) {
       this.#loggedAt.set(what, now);
       const facts = { blob, node: this.node.name, failures: this.#failures, err: error };
       logger.error(facts, `Storage node failed: ${what}`);

@@ -64,14 +64,14 @@ test.for(dialects)("%s: scrub finds a flipped bit, and a running server restores
   await blob.close();
   const { code, stdout, stderr } = await workspace.admin(["scrub", "node1"]).ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toContain("node1: 64 chunks, 4 MiB, 1 bad.");
+  expect(stdout).toContain("node1: 100 chunks, 6.25 MiB, 1 bad.");
   const good = await readFile(blobFile(folder, "node2", id));
   await expect
     .poll(async () => (await readFile(blobFile(folder, "node1", id)).catch(() => null))?.equals(good), HEALED)
     .toBe(true);
   const all = await workspace.admin(["scrub"]).ended;
   expect(all.code).toBe(0);
-  for (const node of ["node1", "node2"]) expect(all.stdout).toContain(`${node}: 64 chunks, 4 MiB, 0 bad.`);
+  for (const node of ["node1", "node2"]) expect(all.stdout).toContain(`${node}: 100 chunks, 6.25 MiB, 0 bad.`);
   await files.checkAll(client);
 });
 
@@ -128,7 +128,9 @@ test.for(dialects)("%s: status as a table and as JSON", async (dialect) => {
   expect(table).toMatchObject({ code: 0, stderr: "" });
   expect(table.stdout).toMatch(/^NODE +KIND +STATE +DRAINING +CHUNKS +USED +FREE +ERROR\n/);
   expect(table.stdout).toMatch(/node1 +LOCAL +UP +no +8 +512 KiB +[\d.]+ \w+\n/);
-  expect(table.stdout).toMatch(/node2 +LOCAL +DOWN +no +8 +512 KiB +\? +.*Is its disk mounted\? .* stowage-admin replace node2\n/);
+  expect(table.stdout).toMatch(
+    /node2 +LOCAL +DOWN +no +8 +512 KiB +\? +.*Is its disk mounted\? .* stowage-admin replace node2\n/,
+  );
   expect(table.stdout).toContain("Copies    2 of each chunk; 0 chunks with fewer");
   expect(table.stdout).toMatch(/Repairs +\d+ chunks? waiting/);
 
