@@ -1,3 +1,4 @@
+import { CorruptBlobError } from "./blob-errors.ts";
 import { inTime, NodeTimeoutError } from "./patience.ts";
 import type { NodeKind, NodeStatus, PhysicalNode } from "./storage-node.ts";
 
