@@ -67,7 +67,8 @@ export class UpkeepService {
       await this.scrubber.passes(),
       await this.#leases.held(),
     ];
-    return { repairs, scrubs, leases };
+    // A node that was taken away leaves its last pass behind.
+    return { repairs, scrubs: scrubs.filter(({ node }) => this.#pool.nodes.has(node)), leases };
   }
 
   /** Chunks with fewer copies by their rows than wanted; looks at all of them. */
