@@ -108,7 +108,8 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     nodes: await storage.status(),
     async close() {
       await app.close();
-      await Promise.all([sweep.stop(), tidy.stop(), jobs.stop()]);
+      // All at once: each may have to wait until a database that says nothing is given up.
+      await Promise.all([sweep.stop(), tidy.stop(), jobs.stop(), setup.stop()]);
       await apollo.stop();
       await setup.close();
     },

@@ -27,6 +27,8 @@ export interface StorageSetup {
   upkeep: UpkeepService;
   nodes: NodeService;
   /** Finishes the work under way, then lets go of everything. */
+  /** Ends the work in the background; `close` does so as well. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -69,6 +71,10 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
   const usage = new NodeUsageCounter(database);
   const { replicas } = config;
   const nodes = new NodeService(database, { status: () => storage.status(), replicas, registry, usage, refresh });
+  async function stop(): Promise<void> {
+    await Promise.all(watches.map((watch) => watch.stop()));
+  }
+
   return {
     database,
     registry,
@@ -76,8 +82,9 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     repairs,
     upkeep,
     nodes,
+    stop,
     async close() {
-      await Promise.all(watches.map((watch) => watch.stop()));
+      await stop();
       await repairs.flush();
       await database.close();
     },

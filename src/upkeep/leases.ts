@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database, EntityManager } from "../database.ts";
+import { ServiceUnavailableError } from "../errors.ts";
 
 /** Long enough for a slow disk or a database that fails over, short enough for a dead holder's work to be taken up. */
 const TTL_MS = 30_000;
@@ -79,7 +80,7 @@ export class Leases {
     } catch (error) {
       ended.abort();
       // What can't be let go of now ends by itself.
-      await this.#release(name, holder).catch(() => {});
+      if (!(error instanceof ServiceUnavailableError)) await this.#release(name, holder).catch(() => {});
       throw error;
     } finally {
       await renewing;
