@@ -106,6 +106,8 @@ test("on MySQL every statement of the upkeep goes by an index", async () => {
       if (table === null || table === "scrubs" || table === "leases") continue;
       // What `status` counts, it counts whole.
       if (/^select count\(\*\)[^?]*from `repairs`/.test(statement)) continue;
+      // What a node has, a rebalance adds up once; here that is a third of all rows, which the database may rather scan.
+      if (/^\s*select coalesce\(sum\(chunk\.size\)/.test(statement)) continue;
       expect({ key, byIndex: type !== "ALL" }, statement).toMatchObject({ key: expect.any(String), byIndex: true });
     }
   }
