@@ -108,7 +108,8 @@ describe("the page's session", () => {
 
   test("a request of the page's own origin changes something", async () => {
     const { pair, username } = await signIn();
-    for (const origin of [{ "sec-fetch-site": "same-origin" }, { origin: service.url }]) {
+    const own: Record<string, string>[] = [{ "sec-fetch-site": "same-origin" }, { origin: service.url }];
+    for (const origin of own) {
       expect(await nameOf(await graphql({ ...FROM_PAGE, ...origin, cookie: pair }))).toBe(username);
     }
   });

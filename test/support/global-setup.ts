@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
+import { resolve } from "node:path";
 import type { TestProject } from "vitest/node";
 import { MySqlServer } from "./mysql-server.ts";
 
@@ -7,7 +8,7 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** A MySQL-compatible server, as `mysql://user:password@host:port`; tests make databases of their own in it. */
     mysqlUrl: string;
-    /** The folder with the compiled service, for tests that spawn it. */
+    /** The folder with the compiled service and its web page, for tests that spawn it. */
     buildFolder: string;
   }
 }
@@ -15,6 +16,8 @@ declare module "vitest" {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const buildFolder = `.test-build/${process.pid}`;
   execFileSync("tsc", ["-p", "tsconfig.build.json", "--outDir", buildFolder], { stdio: "inherit" });
+  const page = ["build", "--config", "src/web/vite.config.ts", "--outDir", resolve(buildFolder, "web")];
+  execFileSync("vite", [...page, "--logLevel", "warn"], { stdio: "inherit" });
   project.provide("buildFolder", buildFolder);
   const given = process.env["TEST_DATABASE_URL"];
   const server = given ? { url: given.replace(/\/$/, ""), stop: async () => {} } : await MySqlServer.start();

@@ -1,0 +1,43 @@
+import { ApolloProvider, useQuery } from "@apollo/client/react";
+import { useEffect, useState } from "react";
+import { connection } from "./connection/connection.ts";
+import { ConnectionBanner } from "./connection/connection-banner.tsx";
+import { createApollo } from "./graphql/apollo.ts";
+import { MeDocument } from "./graphql/operations.ts";
+import { Home } from "./home.tsx";
+import { SignIn } from "./session/sign-in.tsx";
+import { Toasts } from "./ui/toasts.tsx";
+
+export function App() {
+  const [apollo] = useState(createApollo);
+  // What could not be asked while the connection was lost is asked again.
+  useEffect(
+    () =>
+      connection.subscribe(() => {
+        if (connection.get() === "back") void apollo.refetchQueries({ include: "active" });
+      }),
+    [apollo],
+  );
+  return (
+    <ApolloProvider client={apollo}>
+      <ConnectionBanner />
+      <Session />
+      <Toasts />
+    </ApolloProvider>
+  );
+}
+
+function Session() {
+  const { data, error, refetch } = useQuery(MeDocument);
+  if (data === undefined) {
+    return (
+      <main className="splash">
+        <p role="status" className="muted">
+          {error === undefined ? "Loading …" : "The server can't be reached. Trying again …"}
+        </p>
+      </main>
+    );
+  }
+  if (data.me === null) return <SignIn onSignedIn={() => refetch()} />;
+  return <Home key={data.me.id} user={data.me} />;
+}

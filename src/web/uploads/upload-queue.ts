@@ -1,0 +1,313 @@
+import type { ApolloClient } from "@apollo/client";
+import { type Progress, StowageClient, StowageError, type Upload } from "../../client/browser.ts";
+import { pageFetch } from "../connection/page-fetch.ts";
+import { AbortUploadDocument, MeDocument, OpenUploadsDocument } from "../graphql/operations.ts";
+import { formatBytes } from "../ui/format.ts";
+import { Store } from "../ui/store.ts";
+import { forgetAllHandles, forgetHandle, keepHandle, keptHandles } from "./kept-handles.ts";
+import { filenameOf, type PickedFile } from "./picked-files.ts";
+
+/**
+ * `needs-file`: begun before a reload, or elsewhere, and to be continued with the same file. `needs-permission`: the
+ * file is known, and the browser wants to be asked whether the page may read it.
+ */
+export type UploadItemState = "waiting" | "running" | "paused" | "needs-file" | "needs-permission" | "failed";
+
+export interface UploadItem {
+  readonly key: string;
+  readonly filename: string;
+  /** Bytes, as all here. */
+  readonly size: number;
+  readonly sentBytes: number;
+  readonly bytesPerSecond: number;
+  readonly secondsLeft: number | undefined;
+  readonly state: UploadItemState;
+  /** Whether the last try failed, and another follows by itself. */
+  readonly retrying: boolean;
+  /** Why it failed, or why a chosen file won't do. */
+  readonly problem: string | undefined;
+}
+
+interface Entry {
+  item: UploadItem;
+  uploadId?: string | undefined;
+  file?: File | undefined;
+  handle?: FileSystemFileHandle | undefined;
+  upload?: Upload | undefined;
+  /** Stops it here; on the server it stays open. */
+  stop?: AbortController | undefined;
+}
+
+/** A browser has six connections to a server: one stays free for everything else. */
+const CONNECTIONS = 5;
+const LARGE = 32 * 1024 * 1024;
+const CONNECTIONS_FOR_LARGE = 4;
+const PUBLISH_MS = 80;
+/** As long as the page is open, an upload is not given up for want of a connection. */
+const RETRY = { baseDelayMs: 250, maxDelayMs: 3_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
+
+const connectionsFor = ({ item }: Entry) => (item.size > LARGE ? CONNECTIONS_FOR_LARGE : 1);
+
+/** By this the server finds the open upload of the same file again. */
+const resumeKeyOf = (filename: string, file: File) => `web:${filename}:${file.size}:${file.lastModified}`;
+
+/** The uploads of this page, those that wait for their file too. */
+export class UploadQueue {
+  readonly items = new Store<readonly UploadItem[]>([]);
+  /** How many files were completed since the page was opened. */
+  readonly completed = new Store(0);
+  readonly #client = new StowageClient({ url: window.location.origin, fetch: pageFetch, retry: RETRY });
+  readonly #apollo: ApolloClient;
+  readonly #userId: string;
+  readonly #entries = new Map<string, Entry>();
+  #publishing: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  constructor(apollo: ApolloClient, userId: string) {
+    this.#apollo = apollo;
+    this.#userId = userId;
+  }
+
+  /** Takes up what was left open: by itself where the file can be read, else with what somebody does about it. */
+  async restore(): Promise<void> {
+    this.#stopped = false;
+    const answer = await this.#apollo
+      .query({ query: OpenUploadsDocument, fetchPolicy: "network-only" })
+      .catch(() => undefined);
+    const sessions = answer?.data?.uploadSessions.nodes ?? [];
+    const kept = await keptHandles(this.#userId);
+    for (const { id, filename, size, receivedBytes } of sessions) {
+      if (this.#entryOf(id) !== undefined) continue;
+      const handle = kept.find(({ uploadId }) => uploadId === id)?.handle;
+      const entry = this.#add(id, filename, size, handle === undefined ? "needs-file" : "needs-permission");
+      Object.assign(entry, { uploadId: id, handle });
+      this.#change(entry, { sentBytes: receivedBytes });
+      if ((await handle?.queryPermission?.({ mode: "read" }).catch(() => "denied")) === "granted") {
+        await this.#readHandle(entry);
+      }
+    }
+    const open = new Set(sessions.map(({ id }) => id));
+    if (answer !== undefined) for (const { uploadId } of kept) if (!open.has(uploadId)) void forgetHandle(uploadId);
+  }
+
+  /** @returns how many of them are under way already */
+  add(picked: readonly PickedFile[]): number {
+    let already = 0;
+    for (const { file, path, handle } of picked) {
+      const filename = filenameOf(path);
+      const key = resumeKeyOf(filename, file);
+      const known = this.#entries.get(key);
+      if (known !== undefined && known.item.state !== "failed") already++;
+      else Object.assign(this.#add(key, filename, file.size, "waiting"), { file, handle });
+    }
+    this.#startNext();
+    return already;
+  }
+
+  /** Continues with the file, which somebody chose again. */
+  continueWith(key: string, { file, handle }: PickedFile): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    const { size } = entry.item;
+    if (file.size !== size) {
+      const problem = `“${file.name}” has ${formatBytes(file.size)} rather than ${formatBytes(size)}: it is another file.`;
+      this.#change(entry, { problem });
+      return;
+    }
+    Object.assign(entry, { file, handle });
+    this.#change(entry, { state: "waiting", problem: undefined });
+    this.#startNext();
+  }
+
+  /** Asks the browser for leave to read the file: to be called while a click is handled. */
+  async askPermission(key: string): Promise<void> {
+    const entry = this.#entries.get(key);
+    if (entry?.handle === undefined) return;
+    const answer = (await entry.handle.requestPermission?.({ mode: "read" }).catch(() => "denied")) ?? "denied";
+    if (answer === "granted") await this.#readHandle(entry);
+    else this.#change(entry, { state: "needs-file" });
+  }
+
+  pause(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || !["running", "waiting"].includes(entry.item.state)) return;
+    entry.upload?.pause();
+    this.#change(entry, { state: "paused", retrying: false, bytesPerSecond: 0, secondsLeft: undefined });
+    this.#startNext();
+  }
+
+  resume(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || !["paused", "failed"].includes(entry.item.state)) return;
+    this.#change(entry, { state: "waiting", problem: undefined });
+    this.#startNext();
+  }
+
+  /** Gives it up, on the server too. */
+  async cancel(key: string): Promise<void> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#remove(entry);
+    try {
+      if (entry.upload !== undefined) await entry.upload.abort();
+      // An upload that had failed here is still open there.
+      if (entry.uploadId !== undefined) await this.#abort(entry.uploadId);
+    } catch {
+      // It expires by itself.
+    }
+    this.#refreshStorage();
+    this.#startNext();
+  }
+
+  /** Stops everything here; on the server it stays open. */
+  stop(): void {
+    this.#stopped = true;
+    for (const { stop } of this.#entries.values()) stop?.abort();
+    this.#entries.clear();
+    this.#publish();
+  }
+
+  /** As `stop`, and the next person at this browser finds nothing of it. */
+  async forget(): Promise<void> {
+    this.stop();
+    await forgetAllHandles();
+  }
+
+  #add(key: string, filename: string, size: number, state: UploadItemState): Entry {
+    const progress = { sentBytes: 0, bytesPerSecond: 0, secondsLeft: undefined };
+    const entry: Entry = { item: { key, filename, size, state, ...progress, retrying: false, problem: undefined } };
+    this.#entries.set(key, entry);
+    this.#publish();
+    return entry;
+  }
+
+  #entryOf(uploadId: string): Entry | undefined {
+    return [...this.#entries.values()].find((entry) => entry.uploadId === uploadId);
+  }
+
+  #change(entry: Entry, change: Partial<UploadItem>): void {
+    entry.item = { ...entry.item, ...change };
+    this.#publish();
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.item.key);
+    if (entry.uploadId !== undefined) void forgetHandle(entry.uploadId);
+    this.#publish();
+  }
+
+  /** A hundred small files a second need not be drawn as often. */
+  #publish(): void {
+    this.#publishing ??= setTimeout(() => {
+      this.#publishing = undefined;
+      this.items.set([...this.#entries.values()].map(({ item }) => item));
+    }, PUBLISH_MS);
+  }
+
+  async #readHandle(entry: Entry): Promise<void> {
+    try {
+      const file = await (entry.handle as FileSystemFileHandle).getFile();
+      this.continueWith(entry.item.key, { file, path: file.name, ...(entry.handle && { handle: entry.handle }) });
+    } catch {
+      this.#change(entry, { state: "needs-file", problem: "The file is not where it was." });
+    }
+    // Continued or not: a file that has changed is to be chosen anew.
+    if (entry.item.state === "needs-permission") this.#change(entry, { state: "needs-file" });
+  }
+
+  #startNext(): void {
+    if (this.#stopped) return;
+    const entries = [...this.#entries.values()];
+    let free = CONNECTIONS;
+    for (const entry of entries) if (entry.item.state === "running") free -= connectionsFor(entry);
+    for (const entry of entries) {
+      if (entry.item.state !== "waiting" || connectionsFor(entry) > free) continue;
+      free -= connectionsFor(entry);
+      this.#start(entry);
+    }
+  }
+
+  #start(entry: Entry): void {
+    this.#change(entry, { state: "running" });
+    if (entry.upload?.state === "paused") {
+      entry.upload.resume();
+      return;
+    }
+    const { file, item } = entry;
+    if (file === undefined) {
+      this.#change(entry, { state: "needs-file" });
+      return;
+    }
+    const stop = new AbortController();
+    const upload = this.#client.upload(file, {
+      filename: item.filename,
+      resumeKey: resumeKeyOf(item.filename, file),
+      maxParallel: connectionsFor(entry),
+      signal: stop.signal,
+      onProgress: (progress) => this.#onProgress(entry, upload, progress),
+      onRetry: () => this.#change(entry, { retrying: true, bytesPerSecond: 0, secondsLeft: undefined }),
+    });
+    Object.assign(entry, { upload, stop });
+    upload.done.then(
+      () => this.#onCompleted(entry),
+      (error) => this.#onFailed(entry, upload, error),
+    );
+  }
+
+  #onProgress(entry: Entry, upload: Upload, progress: Progress): void {
+    if (entry.upload !== upload) return;
+    if (upload.id !== undefined && upload.id !== entry.uploadId && !this.#identify(entry, upload, upload.id)) return;
+    const { bytes: sentBytes, bytesPerSecond, secondsLeft } = progress;
+    this.#change(entry, { sentBytes, bytesPerSecond, secondsLeft, retrying: false });
+  }
+
+  /** The server has said which upload this is. @returns whether it goes on */
+  #identify(entry: Entry, upload: Upload, id: string): boolean {
+    if (entry.uploadId !== undefined && entry.item.key === entry.uploadId) {
+      // Another upload was begun: by the file's time, it is not the one that this one began with.
+      entry.upload = undefined;
+      void upload.abort().catch(() => {});
+      const problem = "This file is another one, or has changed since. Cancel this upload to start it anew.";
+      this.#change(entry, { state: "needs-file", problem });
+      this.#startNext();
+      return false;
+    }
+    // The same upload, that waited for its file: this is it.
+    const other = this.#entryOf(id);
+    if (other !== undefined && other !== entry) this.#entries.delete(other.item.key);
+    entry.uploadId = id;
+    if (entry.handle) void keepHandle({ uploadId: id, userId: this.#userId, handle: entry.handle });
+    this.#refreshStorage();
+    return true;
+  }
+
+  #onCompleted(entry: Entry): void {
+    if (this.#entries.get(entry.item.key) !== entry) return;
+    this.#remove(entry);
+    this.completed.set(this.completed.get() + 1);
+    this.#refreshStorage();
+    this.#startNext();
+  }
+
+  #onFailed(entry: Entry, upload: Upload, error: unknown): void {
+    if (entry.upload !== upload || this.#stopped || this.#entries.get(entry.item.key) !== entry) return;
+    entry.upload = undefined;
+    const problem = error instanceof StowageError ? error.message : "Something went wrong in this page.";
+    this.#change(entry, { state: "failed", problem, retrying: false, bytesPerSecond: 0, secondsLeft: undefined });
+    if (error instanceof StowageError && error.code === "SOURCE_CHANGED" && entry.uploadId !== undefined) {
+      // What is there can't be used any more; another try begins anew.
+      void this.#abort(entry.uploadId).catch(() => {});
+      entry.uploadId = undefined;
+    }
+    this.#startNext();
+  }
+
+  async #abort(uploadId: string): Promise<void> {
+    await this.#apollo.mutate({ mutation: AbortUploadDocument, variables: { uploadId } });
+  }
+
+  #refreshStorage(): void {
+    if (this.#stopped) return;
+    void this.#apollo.query({ query: MeDocument, fetchPolicy: "network-only" }).catch(() => {});
+  }
+}
