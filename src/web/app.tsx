@@ -1,4 +1,4 @@
-import { ApolloProvider, useQuery } from "@apollo/client/react";
+import { ApolloProvider, useApolloClient, useQuery } from "@apollo/client/react";
 import { useEffect, useState } from "react";
 import { connection } from "./connection/connection.ts";
 import { ConnectionBanner } from "./connection/connection-banner.tsx";
@@ -28,7 +28,8 @@ export function App() {
 }
 
 function Session() {
-  const { data, error, refetch } = useQuery(MeDocument);
+  const apollo = useApolloClient();
+  const { data, error } = useQuery(MeDocument);
   if (data === undefined) {
     return (
       <main className="splash">
@@ -38,6 +39,7 @@ function Session() {
       </main>
     );
   }
-  if (data.me === null) return <SignIn onSignedIn={() => refetch()} />;
+  // With nothing left of whoever was signed in before.
+  if (data.me === null) return <SignIn onSignedIn={() => apollo.resetStore()} />;
   return <Home key={data.me.id} user={data.me} />;
 }

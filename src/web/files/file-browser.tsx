@@ -1,7 +1,7 @@
 import "./files.css";
 import { NetworkStatus } from "@apollo/client";
 import { useApolloClient, useQuery } from "@apollo/client/react";
-import { useDeferredValue, useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { errorMessage } from "../graphql/apollo.ts";
 import { type FileOrder, FilesDocument, type ListedFileFragment } from "../graphql/operations.ts";
 import { count } from "../ui/format.ts";
@@ -45,7 +45,7 @@ export function FileBrowser({ deletions, queue }: Props) {
   const [dialog, setDialog] = useState<OpenDialog>();
   const list = useRef<HTMLUListElement>(null);
   const hidden = useStore(deletions.hidden);
-  const uploading = useStore(queue.items).length > 0;
+  const uploading = useStore(queue.items).some(({ state }) => state === "running" || state === "waiting");
 
   useEffect(() => {
     const timer = setTimeout(() => setSearch(typed.trim() || null), SEARCH_DELAY_MS);
@@ -60,7 +60,7 @@ export function FileBrowser({ deletions, queue }: Props) {
   });
   // An uploaded file comes into the list where the order has it, with as much of the list as was there.
   const apollo = useApolloClient();
-  const completed = useStore(queue.completed);
+  const completed = useStore(queue.completed).files;
   const loaded = useRef(PAGE);
   loaded.current = data?.files.edges.length ?? PAGE;
   useEffect(() => {
@@ -73,7 +73,7 @@ export function FileBrowser({ deletions, queue }: Props) {
     return () => clearTimeout(timer);
   }, [apollo, completed, search, orderBy]);
   const files = (data ?? previousData)?.files;
-  const shown = useDeferredValue(files?.edges.map(({ node }) => node).filter(({ id }) => !hidden.has(id)) ?? []);
+  const shown = files?.edges.map(({ node }) => node).filter(({ id }) => !hidden.has(id)) ?? [];
   const total = files && Math.max(0, files.totalCount - hidden.size);
 
   function focusRow(index: number) {

@@ -9,6 +9,8 @@ export interface PlacedChunk {
 
 /** More cells than this could not be told apart: each then stands for several chunks in a row. */
 const MOST_CELLS = 64;
+/** Of a cell of which the node holds little. */
+const LEAST_OPACITY = 0.35;
 
 interface NodeShare {
   name: string;
@@ -48,22 +50,14 @@ export function NodePicture({ chunks, totalChunks }: { chunks: readonly PlacedCh
         {sharesOf(chunks).map((share) => (
           <li key={share.name}>
             <span className="node-name">{share.name}</span>
-            <svg
-              className="node-cells"
-              aria-hidden="true"
-              viewBox={`0 0 ${share.cells.length * 10} 10`}
-              preserveAspectRatio="none"
-            >
+            <span className="node-cells" aria-hidden="true">
               {share.cells.map((held, cell) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: a cell is its place
-                <g key={cell} transform={`translate(${cell * 10} 0)`}>
-                  <rect className="node-cell" x=".6" width="8.8" height="10" />
-                  {held > 0 && (
-                    <rect className="node-cell held" x=".6" width="8.8" height="10" opacity={0.35 + 0.65 * held} />
-                  )}
-                </g>
+                <span key={cell}>
+                  {held > 0 && <span style={{ opacity: LEAST_OPACITY + (1 - LEAST_OPACITY) * held }} />}
+                </span>
               ))}
-            </svg>
+            </span>
             <span className="node-sum muted">
               {count(share.chunks, "chunk")}, {formatBytes(share.bytes)}
             </span>

@@ -56,6 +56,8 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => Promise<unknown> }) {
   const fieldError = (name: string) => (error?.field === name ? error.message : undefined);
   const names = registering ? ["username", "email", "password"] : ["login", "password"];
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the other form is another one to begin with
+  useEffect(() => form.current?.querySelector("input")?.focus(), [mode]);
   useEffect(() => {
     if (error?.field !== undefined) form.current?.querySelector<HTMLInputElement>(`[name="${error.field}"]`)?.focus();
   }, [error]);

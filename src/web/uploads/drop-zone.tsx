@@ -25,7 +25,9 @@ export function DropZone({ queue }: { queue: UploadQueue }) {
       if (event.dataTransfer === null || !hasFiles(event)) return;
       event.preventDefault();
       try {
-        uploadPicked(queue, await filesOfDrop(event.dataTransfer));
+        const dropped = await filesOfDrop(event.dataTransfer);
+        if (dropped.length === 0) showToast("There is no file in what was dropped.");
+        uploadPicked(queue, dropped);
       } catch {
         showToast("The browser could not read what was dropped.", { problem: true });
       }
@@ -45,7 +47,7 @@ export function DropZone({ queue }: { queue: UploadQueue }) {
   return (
     <div className="drop-zone">
       <div>
-        <Icon name="upload" size={40} />
+        <Icon name="upload" size={26} />
         <p>Drop files and folders to upload them</p>
       </div>
     </div>

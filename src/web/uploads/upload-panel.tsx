@@ -8,6 +8,8 @@ import { UploadRow } from "./upload-row.tsx";
 
 /** Of those that only wait for their turn, more would hide the others. */
 const MOST_WAITING = 4;
+/** Another file may be about to follow. */
+const NOTICE_DELAY_MS = 500;
 
 const isActive = ({ state }: UploadItem) => state === "running" || state === "waiting";
 
@@ -58,12 +60,15 @@ function each(items: readonly UploadItem[], act: (key: string) => void): void {
 
 /** One message when all that was under way is done, rather than one for each file. */
 function useCompletionNotice(queue: UploadQueue, active: number): void {
-  const completed = useStore(queue.completed);
+  const { files, last } = useStore(queue.completed);
   const told = useRef(0);
   useEffect(() => {
-    if (active > 0 || completed === told.current) return;
-    const files = completed - told.current;
-    told.current = completed;
-    showToast(files === 1 ? "The file is uploaded." : `${count(files, "file")} are uploaded.`);
-  }, [active, completed]);
+    if (active > 0 || files === told.current) return;
+    const timer = setTimeout(() => {
+      const news = files - told.current;
+      told.current = files;
+      showToast(news === 1 ? `“${last}” is uploaded.` : `${count(news, "file")} are uploaded.`);
+    }, NOTICE_DELAY_MS);
+    return () => clearTimeout(timer);
+  }, [active, files, last]);
 }

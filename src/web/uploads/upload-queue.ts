@@ -54,8 +54,8 @@ const resumeKeyOf = (filename: string, file: File) => `web:${filename}:${file.si
 /** The uploads of this page, those that wait for their file too. */
 export class UploadQueue {
   readonly items = new Store<readonly UploadItem[]>([]);
-  /** How many files were completed since the page was opened. */
-  readonly completed = new Store(0);
+  /** How many files were completed since the page was opened, and which was the last one. */
+  readonly completed = new Store({ files: 0, last: "" });
   readonly #client = new StowageClient({ url: window.location.origin, fetch: pageFetch, retry: RETRY });
   readonly #apollo: ApolloClient;
   readonly #userId: string;
@@ -155,7 +155,7 @@ export class UploadQueue {
     } catch {
       // It expires by itself.
     }
-    this.#refreshStorage();
+    this.#refreshUser();
     this.#startNext();
   }
 
@@ -272,20 +272,26 @@ export class UploadQueue {
       this.#startNext();
       return false;
     }
-    // The same upload, that waited for its file: this is it.
     const other = this.#entryOf(id);
-    if (other !== undefined && other !== entry) this.#entries.delete(other.item.key);
+    if (other?.upload !== undefined) {
+      // The same file was chosen twice, once for an upload that waited for it: one of them is enough.
+      entry.stop?.abort();
+      this.#entries.delete(entry.item.key);
+      this.#publish();
+      return false;
+    }
+    if (other !== undefined) this.#entries.delete(other.item.key);
     entry.uploadId = id;
     if (entry.handle) void keepHandle({ uploadId: id, userId: this.#userId, handle: entry.handle });
-    this.#refreshStorage();
+    this.#refreshUser();
     return true;
   }
 
   #onCompleted(entry: Entry): void {
     if (this.#entries.get(entry.item.key) !== entry) return;
     this.#remove(entry);
-    this.completed.set(this.completed.get() + 1);
-    this.#refreshStorage();
+    this.completed.set({ files: this.completed.get().files + 1, last: entry.item.filename });
+    this.#refreshUser();
     this.#startNext();
   }
 
@@ -299,6 +305,8 @@ export class UploadQueue {
       void this.#abort(entry.uploadId).catch(() => {});
       entry.uploadId = undefined;
     }
+    // A session that has ended leads back to signing in.
+    this.#refreshUser();
     this.#startNext();
   }
 
@@ -306,7 +314,7 @@ export class UploadQueue {
     await this.#apollo.mutate({ mutation: AbortUploadDocument, variables: { uploadId } });
   }
 
-  #refreshStorage(): void {
+  #refreshUser(): void {
     if (this.#stopped) return;
     void this.#apollo.query({ query: MeDocument, fetchPolicy: "network-only" }).catch(() => {});
   }
