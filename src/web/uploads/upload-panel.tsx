@@ -3,7 +3,8 @@ import { useEffect, useRef } from "react";
 import { count, formatBytes } from "../ui/format.ts";
 import { useStore } from "../ui/store.ts";
 import { showToast } from "../ui/toasts.tsx";
-import type { UploadItem, UploadQueue } from "./upload-queue.ts";
+import type { UploadItem } from "./upload-item.ts";
+import type { UploadQueue } from "./upload-queue.ts";
 import { UploadRow } from "./upload-row.tsx";
 
 /** Of those that only wait for their turn, more would hide the others. */

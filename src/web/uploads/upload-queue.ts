@@ -6,50 +6,19 @@ import { formatBytes } from "../ui/format.ts";
 import { Store } from "../ui/store.ts";
 import { forgetAllHandles, forgetHandle, keepHandle, keptHandles } from "./kept-handles.ts";
 import { filenameOf, type PickedFile } from "./picked-files.ts";
+import {
+  CONNECTIONS,
+  connectionsFor,
+  newEntry,
+  resumeKeyOf,
+  type UploadEntry,
+  type UploadItem,
+  type UploadItemState,
+} from "./upload-item.ts";
 
-/**
- * `needs-file`: begun before a reload, or elsewhere, and to be continued with the same file. `needs-permission`: the
- * file is known, and the browser wants to be asked whether the page may read it.
- */
-export type UploadItemState = "waiting" | "running" | "paused" | "needs-file" | "needs-permission" | "failed";
-
-export interface UploadItem {
-  readonly key: string;
-  readonly filename: string;
-  /** Bytes, as all here. */
-  readonly size: number;
-  readonly sentBytes: number;
-  readonly bytesPerSecond: number;
-  readonly secondsLeft: number | undefined;
-  readonly state: UploadItemState;
-  /** Whether the last try failed, and another follows by itself. */
-  readonly retrying: boolean;
-  /** Why it failed, or why a chosen file won't do. */
-  readonly problem: string | undefined;
-}
-
-interface Entry {
-  item: UploadItem;
-  uploadId?: string | undefined;
-  file?: File | undefined;
-  handle?: FileSystemFileHandle | undefined;
-  upload?: Upload | undefined;
-  /** Stops it here; on the server it stays open. */
-  stop?: AbortController | undefined;
-}
-
-/** A browser has six connections to a server: one stays free for everything else. */
-const CONNECTIONS = 5;
-const LARGE = 32 * 1024 * 1024;
-const CONNECTIONS_FOR_LARGE = 4;
 const PUBLISH_MS = 80;
 /** As long as the page is open, an upload is not given up for want of a connection. */
 const RETRY = { baseDelayMs: 250, maxDelayMs: 3_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
-
-const connectionsFor = ({ item }: Entry) => (item.size > LARGE ? CONNECTIONS_FOR_LARGE : 1);
-
-/** By this the server finds the open upload of the same file again. */
-const resumeKeyOf = (filename: string, file: File) => `web:${filename}:${file.size}:${file.lastModified}`;
 
 /** The uploads of this page, those that wait for their file too. */
 export class UploadQueue {
@@ -59,7 +28,7 @@ export class UploadQueue {
   readonly #client = new StowageClient({ url: window.location.origin, fetch: pageFetch, retry: RETRY });
   readonly #apollo: ApolloClient;
   readonly #userId: string;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, UploadEntry>();
   #publishing: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -150,8 +119,7 @@ export class UploadQueue {
     this.#remove(entry);
     try {
       if (entry.upload !== undefined) await entry.upload.abort();
-      // An upload that had failed here is still open there.
-      if (entry.uploadId !== undefined) await this.#abort(entry.uploadId);
+      else if (entry.uploadId !== undefined) await this.#abort(entry.uploadId);
     } catch {
       // It expires by itself.
     }
@@ -173,24 +141,23 @@ export class UploadQueue {
     await forgetAllHandles();
   }
 
-  #add(key: string, filename: string, size: number, state: UploadItemState): Entry {
-    const progress = { sentBytes: 0, bytesPerSecond: 0, secondsLeft: undefined };
-    const entry: Entry = { item: { key, filename, size, state, ...progress, retrying: false, problem: undefined } };
+  #add(key: string, filename: string, size: number, state: UploadItemState): UploadEntry {
+    const entry = newEntry(key, filename, size, state);
     this.#entries.set(key, entry);
     this.#publish();
     return entry;
   }
 
-  #entryOf(uploadId: string): Entry | undefined {
+  #entryOf(uploadId: string): UploadEntry | undefined {
     return [...this.#entries.values()].find((entry) => entry.uploadId === uploadId);
   }
 
-  #change(entry: Entry, change: Partial<UploadItem>): void {
+  #change(entry: UploadEntry, change: Partial<UploadItem>): void {
     entry.item = { ...entry.item, ...change };
     this.#publish();
   }
 
-  #remove(entry: Entry): void {
+  #remove(entry: UploadEntry): void {
     this.#entries.delete(entry.item.key);
     if (entry.uploadId !== undefined) void forgetHandle(entry.uploadId);
     this.#publish();
@@ -204,7 +171,7 @@ export class UploadQueue {
     }, PUBLISH_MS);
   }
 
-  async #readHandle(entry: Entry): Promise<void> {
+  async #readHandle(entry: UploadEntry): Promise<void> {
     try {
       const file = await (entry.handle as FileSystemFileHandle).getFile();
       this.continueWith(entry.item.key, { file, path: file.name, ...(entry.handle && { handle: entry.handle }) });
@@ -227,7 +194,7 @@ export class UploadQueue {
     }
   }
 
-  #start(entry: Entry): void {
+  #start(entry: UploadEntry): void {
     this.#change(entry, { state: "running" });
     if (entry.upload?.state === "paused") {
       entry.upload.resume();
@@ -254,21 +221,23 @@ export class UploadQueue {
     );
   }
 
-  #onProgress(entry: Entry, upload: Upload, progress: Progress): void {
+  #onProgress(entry: UploadEntry, upload: Upload, progress: Progress): void {
     if (entry.upload !== upload) return;
-    if (upload.id !== undefined && upload.id !== entry.uploadId && !this.#identify(entry, upload, upload.id)) return;
+    if (upload.id !== entry.uploadId && !this.#identify(entry, upload, progress)) return;
     const { bytes: sentBytes, bytesPerSecond, secondsLeft } = progress;
     this.#change(entry, { sentBytes, bytesPerSecond, secondsLeft, retrying: false });
   }
 
   /** The server has said which upload this is. @returns whether it goes on */
-  #identify(entry: Entry, upload: Upload, id: string): boolean {
+  #identify(entry: UploadEntry, upload: Upload, { bytes }: Progress): boolean {
+    const { id = "" } = upload;
     if (entry.uploadId !== undefined && entry.item.key === entry.uploadId) {
-      // Another upload was begun: by the file's time, it is not the one that this one began with.
+      // By its time, the file is not the one that this upload began with, and another was opened for it.
       entry.upload = undefined;
-      void upload.abort().catch(() => {});
+      if (bytes === 0) void upload.abort().catch(() => {});
+      else entry.stop?.abort();
       const problem = "This file is another one, or has changed since. Cancel this upload to start it anew.";
-      this.#change(entry, { state: "needs-file", problem });
+      this.#change(entry, { state: "needs-file", problem, retrying: false });
       this.#startNext();
       return false;
     }
@@ -287,7 +256,7 @@ export class UploadQueue {
     return true;
   }
 
-  #onCompleted(entry: Entry): void {
+  #onCompleted(entry: UploadEntry): void {
     if (this.#entries.get(entry.item.key) !== entry) return;
     this.#remove(entry);
     this.completed.set({ files: this.completed.get().files + 1, last: entry.item.filename });
@@ -295,7 +264,7 @@ export class UploadQueue {
     this.#startNext();
   }
 
-  #onFailed(entry: Entry, upload: Upload, error: unknown): void {
+  #onFailed(entry: UploadEntry, upload: Upload, error: unknown): void {
     if (entry.upload !== upload || this.#stopped || this.#entries.get(entry.item.key) !== entry) return;
     entry.upload = undefined;
     const problem = error instanceof StowageError ? error.message : "Something went wrong in this page.";

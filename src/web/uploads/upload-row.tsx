@@ -3,7 +3,8 @@ import { formatBytes, formatTimeLeft } from "../ui/format.ts";
 import { Icon } from "../ui/icon.tsx";
 import { IconButton } from "../ui/icon-button.tsx";
 import { filesOfInput, pickFiles } from "./picked-files.ts";
-import type { UploadItem, UploadQueue } from "./upload-queue.ts";
+import type { UploadItem } from "./upload-item.ts";
+import type { UploadQueue } from "./upload-queue.ts";
 
 /** What a person wants to know of it at the moment. */
 function statusOf(item: UploadItem): string {
