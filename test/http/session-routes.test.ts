@@ -127,6 +127,11 @@ describe("the page's session", () => {
     expect((await send("GET", `/files/download/${file.id}`, { cookie: "stowage=nonsense" })).status).toBe(401);
   });
 
+  test("where the page was not built, / leads to the playground", async () => {
+    const response = await fetch(service.url, { redirect: "manual" });
+    expect([response.status, response.headers.get("location")]).toEqual([302, "/graphql"]);
+  });
+
   test("signing out revokes the token and removes the cookie; again, it is no error", async () => {
     const { pair } = await signIn();
     const headers = { ...FROM_PAGE, cookie: pair };
