@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import { launchBrowser } from "../support/browser.ts";
 import { Client } from "../support/client.ts";
 import { type SpawnedServer, spawnServer } from "../support/spawned-server.ts";
-import { PASSWORD, WebPage } from "./web-page.ts";
+import { PASSWORD, STANDSTILL, UNBOUNDED, WebPage } from "./web-page.ts";
 
 const SCRIPTS_BOUND = 200_000;
 const PNG = Buffer.from(
@@ -15,7 +15,7 @@ const PNG = Buffer.from(
   "base64",
 );
 
-describe("the web page", () => {
+describe("the web page", { timeout: 120_000 }, () => {
   let folder: string;
   let server: SpawnedServer;
   let browser: Browser;
@@ -41,7 +41,10 @@ describe("the web page", () => {
   beforeEach(async () => {
     person = await WebPage.open(browser, server.url);
   });
-  afterEach(() => person.close());
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail") await person.picture(`failed ${task.name}`);
+    await person.close();
+  });
 
   const statusText = (text: string | RegExp) => person.page.getByRole("status").filter({ hasText: text }).first();
 
@@ -168,7 +171,7 @@ describe("the web page", () => {
     await person.choose(path);
     await page
       .getByRole("alert")
-      .filter({ hasText: /quota|bytes/i })
+      .filter({ hasText: "There is not enough room: 210 MB of your 210 MB are left." })
       .waitFor();
     await person.expectAccessible("upload-refused");
     await page.getByRole("button", { name: "Cancel the upload of too-large.bin" }).click();
@@ -181,27 +184,24 @@ describe("the web page", () => {
     const path = join(folder, "paused.bin");
     const bytes = Buffer.alloc(64 * 1024 * 1024, "some bytes ");
     await writeFile(path, bytes);
-    // Slow enough to be met under way.
-    const devtools = await person.context.newCDPSession(page);
-    const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 4 * 1024 * 1024 };
-    await devtools.send("Network.enable");
-    await devtools.send("Network.emulateNetworkConditions", slow);
+    const line = await person.slowLine();
     await person.choose(path);
     const bar = page.getByRole("progressbar", { name: "Upload of paused.bin" });
-    await expect.poll(() => bar.getAttribute("aria-valuenow").then(Number), { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(() => bar.getAttribute("aria-valuenow").then(Number)).toBeGreaterThan(0);
     await page.getByText(/\d [kM]B\/s · \d+ s left/).waitFor();
+    await line.uploadsAt(STANDSTILL);
     await person.expectAccessible("uploading");
     await page.getByRole("button", { name: "Pause paused.bin" }).click();
     await page.getByText("· paused").waitFor();
     await person.expectAccessible("paused");
-    await devtools.send("Network.emulateNetworkConditions", { ...slow, uploadThroughput: -1 });
+    await line.uploadsAt(UNBOUNDED);
     await page.getByRole("button", { name: "Resume paused.bin" }).click();
     await person.row("paused.bin").waitFor({ timeout: 60_000 });
     const { files } = await person.client.data("{ files { nodes { id } } }");
     const stored = Buffer.from(await (await person.client.download(files.nodes[0].id)).arrayBuffer());
     expect(stored.equals(bytes)).toBe(true);
 
-    await devtools.send("Network.emulateNetworkConditions", slow);
+    await line.uploadsAt(STANDSTILL);
     await writeFile(path, Buffer.alloc(64 * 1024 * 1024, "others "));
     await person.choose(path);
     await page.getByRole("button", { name: "Cancel the upload of paused.bin" }).click();
@@ -214,18 +214,15 @@ describe("the web page", () => {
     const { page } = person;
     await person.register();
     const path = join(folder, "offline.bin");
-    await writeFile(path, Buffer.alloc(41024 * 1024, "bytes over a bad line "));
-    const devtools = await person.context.newCDPSession(page);
-    const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 4 * 1024 * 1024 };
-    await devtools.send("Network.enable");
-    await devtools.send("Network.emulateNetworkConditions", slow);
+    await writeFile(path, Buffer.alloc(48 * 1024 * 1024, "bytes over a bad line "));
+    const line = await person.slowLine();
     await person.choose(path);
     await page.getByText(/[kM]B\/s/).waitFor();
-    await person.context.setOffline(true);
+    await line.cut();
     await statusText("The connection is lost").waitFor();
     await page.getByText("waiting for the server").waitFor();
     await person.expectAccessible("offline");
-    await person.context.setOffline(false);
+    await line.uploadsAt(UNBOUNDED);
     await statusText("Connected again").waitFor();
     await person.row("offline.bin").waitFor({ timeout: 60_000 });
   });
@@ -272,10 +269,7 @@ describe("the web page", () => {
       await writable.write(new Uint8Array(24 * 1024 * 1024).fill(7));
       await writable.close();
     });
-    const devtools = await person.context.newCDPSession(page);
-    await devtools.send("Network.enable");
-    const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 4 * 1024 * 1024 };
-    await devtools.send("Network.emulateNetworkConditions", slow);
+    await person.slowLine();
     await page.getByRole("button", { name: "Upload files" }).click();
     await page.getByText(/[kM]B\/s/).waitFor();
     const before = (await person.client.data("{ uploadSessions { nodes { id } } }")).uploadSessions.nodes;
@@ -514,12 +508,10 @@ describe("the web page", () => {
     await page.keyboard.press("Escape");
     const path = join(folder, "narrow.bin");
     await writeFile(path, Buffer.alloc(40 * 1024 * 1024, "narrow "));
-    const devtools = await person.context.newCDPSession(page);
-    await devtools.send("Network.enable");
-    const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 4 * 1024 * 1024 };
-    await devtools.send("Network.emulateNetworkConditions", slow);
+    const line = await person.slowLine();
     await person.choose(path);
     await page.getByText(/[kM]B\/s/).waitFor();
+    await line.uploadsAt(STANDSTILL);
     await person.expectAccessible("narrow-uploading");
   });
 });

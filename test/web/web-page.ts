@@ -9,6 +9,12 @@ export const PASSWORD = "correct horse";
 /** Where to leave a picture of every state that is checked, for a person to look at; none when it is not set. */
 const SCREENSHOTS = process.env["TEST_SCREENSHOTS"];
 
+/** Bytes a second: a line of a few megabytes shows an upload on its way. */
+const SLOW = 4 * 1024 * 1024;
+/** In which a chunk takes longer than any test. */
+export const STANDSTILL = 1024;
+export const UNBOUNDED = -1;
+
 /** A person at the web page, and what their browser complained of. */
 export class WebPage {
   readonly page: Page;
@@ -34,7 +40,7 @@ export class WebPage {
   static async open(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<WebPage> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     const person = new WebPage(context, page, url);
     await page.goto(url);
     return person;
@@ -61,15 +67,34 @@ export class WebPage {
     return this.page.getByRole("region", { name: "Files" }).getByRole("listitem").filter({ hasText: filename });
   }
 
+  /** The line between page and server, from now on a slow one. */
+  async slowLine() {
+    const devtools = await this.context.newCDPSession(this.page);
+    const set = (offline: boolean, uploadThroughput: number) =>
+      devtools.send("Network.emulateNetworkConditions", {
+        offline,
+        latency: 0,
+        downloadThroughput: -1,
+        uploadThroughput,
+      });
+    await devtools.send("Network.enable");
+    await set(false, SLOW);
+    return { cut: () => set(true, 0), uploadsAt: (bytesPerSecond: number) => set(false, bytesPerSecond) };
+  }
+
+  /** Leaves a picture of what is seen, where those are wanted. */
+  async picture(name: string): Promise<void> {
+    if (SCREENSHOTS === undefined) return;
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name.replace(/\W+/g, "-")}.png`) });
+  }
+
   /** Checks the page as it is now, by axe, light and dark. */
   async expectAccessible(state: string): Promise<void> {
     const { page } = this;
     for (const colorScheme of ["dark", "light"] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      if (SCREENSHOTS !== undefined) {
-        mkdirSync(SCREENSHOTS, { recursive: true });
-        await page.screenshot({ path: join(SCREENSHOTS, `${state}-${colorScheme}.png`) });
-      }
+      await this.picture(`${state}-${colorScheme}`);
       const { violations } = await new AxeBuilder({ page }).analyze();
       const faults = violations.map(
         ({ id, nodes }) =>

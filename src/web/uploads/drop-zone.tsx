@@ -45,7 +45,7 @@ export function DropZone({ queue }: { queue: UploadQueue }) {
 
   if (!over) return null;
   return (
-    <div className="drop-zone">
+    <div className="drop-zone" role="status">
       <div>
         <Icon name="upload" size={26} />
         <p>Drop files and folders to upload them</p>

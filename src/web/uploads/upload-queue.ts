@@ -15,6 +15,7 @@ import {
   type UploadItem,
   type UploadItemState,
 } from "./upload-item.ts";
+import { uploadProblem } from "./upload-problem.ts";
 
 const PUBLISH_MS = 80;
 /** As long as the page is open, an upload is not given up for want of a connection. */
@@ -267,8 +268,13 @@ export class UploadQueue {
   #onFailed(entry: UploadEntry, upload: Upload, error: unknown): void {
     if (entry.upload !== upload || this.#stopped || this.#entries.get(entry.item.key) !== entry) return;
     entry.upload = undefined;
-    const problem = error instanceof StowageError ? error.message : "Something went wrong in this page.";
-    this.#change(entry, { state: "failed", problem, retrying: false, bytesPerSecond: 0, secondsLeft: undefined });
+    this.#change(entry, {
+      state: "failed",
+      problem: uploadProblem(error),
+      retrying: false,
+      bytesPerSecond: 0,
+      secondsLeft: undefined,
+    });
     if (error instanceof StowageError && error.code === "SOURCE_CHANGED" && entry.uploadId !== undefined) {
       // What is there can't be used any more; another try begins anew.
       void this.#abort(entry.uploadId).catch(() => {});
