@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { clientSuite } from "./suites/client.ts";
 import { diskSuite } from "./suites/disk.ts";
 import { downloadSuite } from "./suites/download.ts";
 import { floorSuite } from "./suites/floor.ts";
@@ -13,6 +14,7 @@ import { workersSuite } from "./suites/workers.ts";
 
 const suites: Record<string, (folder: string, rounds: number) => Promise<object[]>> = {
   upload: uploadSuite,
+  client: clientSuite,
   disk: diskSuite,
   floor: floorSuite,
   download: downloadSuite,

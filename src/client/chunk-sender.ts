@@ -4,7 +4,7 @@ import { ChunkQueue, type ChunkRange } from "./chunk-queue.ts";
 import { type ChunkDigests, contentDigest, sha256 } from "./digests.ts";
 import { isTransient, SourceChangedError, StowageError } from "./errors.ts";
 import { type UploadFieldsFragment, UploadSessionDocument } from "./operations.ts";
-import { delay, Patience } from "./patience.ts";
+import { delay, type OnRetry, Patience } from "./patience.ts";
 import type { Source } from "./source.ts";
 import type { Transport } from "./transport.ts";
 
@@ -12,8 +12,7 @@ export interface SenderOptions {
   maxParallel: number;
   /** Called whenever bytes were acknowledged, also by another client's doing. */
   onAcknowledged: (bytes: number) => void;
-  /** Called before a wait for what may pass, such as a lost connection. */
-  onRetry: (error: StowageError, delayMs: number) => void;
+  onRetry: OnRetry;
 }
 
 /** Bytes that were changed on their way, and not by the source: they are worth another try. */

@@ -1,7 +1,7 @@
 import { sha256, toHex } from "./digests.ts";
 import { isTransient, StowageError } from "./errors.ts";
 import { FileChunksDocument, type FileChunksQuery, type FileFieldsFragment } from "./operations.ts";
-import { delay, Patience } from "./patience.ts";
+import { delay, type OnRetry, Patience } from "./patience.ts";
 import { type Progress, ProgressMeter } from "./progress.ts";
 import { RangeReader } from "./range-reader.ts";
 import type { Transport } from "./transport.ts";
@@ -13,7 +13,7 @@ export interface DownloadOptions {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Told when something failed that may pass, such as the connection, and how long until the next try. */
-  onRetry?: ((error: StowageError, delayMs: number) => void) | undefined;
+  onRetry?: OnRetry | undefined;
 }
 
 /** A boundary between chunks. Files needn't have all chunks of one size. */

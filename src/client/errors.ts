@@ -1,25 +1,28 @@
 /** What the server says, and what this side finds out by itself. README.md tells what each means. */
 export type ErrorCode = ServerErrorCode | ClientErrorCode;
 
-export type ServerErrorCode =
-  | "UNAUTHENTICATED"
-  | "FORBIDDEN"
-  | "NOT_FOUND"
-  | "BAD_USER_INPUT"
-  | "CONFLICT"
-  | "CHUNK_SIZE_MISMATCH"
-  | "CHUNK_DIGEST_MISMATCH"
-  | "CHUNK_CONFLICT"
-  | "DIGEST_MISMATCH"
-  | "UPLOAD_INCOMPLETE"
-  | "UPLOAD_CLOSED"
-  | "FILE_TOO_LARGE"
-  | "QUOTA_EXCEEDED"
-  | "RATE_LIMITED"
-  | "INSUFFICIENT_STORAGE"
-  | "DATA_UNAVAILABLE"
-  | "SERVICE_UNAVAILABLE"
-  | "INTERNAL_SERVER_ERROR";
+const serverErrorCodes = [
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "NOT_FOUND",
+  "BAD_USER_INPUT",
+  "CONFLICT",
+  "CHUNK_SIZE_MISMATCH",
+  "CHUNK_DIGEST_MISMATCH",
+  "CHUNK_CONFLICT",
+  "DIGEST_MISMATCH",
+  "UPLOAD_INCOMPLETE",
+  "UPLOAD_CLOSED",
+  "FILE_TOO_LARGE",
+  "QUOTA_EXCEEDED",
+  "RATE_LIMITED",
+  "INSUFFICIENT_STORAGE",
+  "DATA_UNAVAILABLE",
+  "SERVICE_UNAVAILABLE",
+  "INTERNAL_SERVER_ERROR",
+] as const;
+
+export type ServerErrorCode = (typeof serverErrorCodes)[number];
 
 export type ClientErrorCode =
   /** The server can't be reached, or the connection broke. */
@@ -34,6 +37,10 @@ export type ClientErrorCode =
   | "DOWNLOAD_CORRUPT"
   /** There is a file already where the download should go. */
   | "TARGET_EXISTS";
+
+export function isServerErrorCode(code: unknown): code is ServerErrorCode {
+  return (serverErrorCodes as readonly unknown[]).includes(code);
+}
 
 export interface ErrorDetails {
   /** What the code is about, such as `{ expected: 8388608, received: 12 }`. */

@@ -1,4 +1,4 @@
-import { isTransient } from "./errors.ts";
+import { isTransient, type StowageError } from "./errors.ts";
 
 export interface RetryOptions {
   /** Upper bound of the wait after the first failure, in milliseconds; it doubles with each further one. */
@@ -60,14 +60,23 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Told when something failed that may pass, and how long until the next try. */
+export type OnRetry = (error: StowageError, delayMs: number) => void;
+
 /** Calls until it succeeds or patience ends. What is called must bear to be repeated. */
-export async function insist<T>(call: () => Promise<T>, options: RetryOptions, signal?: AbortSignal): Promise<T> {
+export async function insist<T>(
+  call: () => Promise<T>,
+  options: RetryOptions,
+  { signal, onRetry }: { signal?: AbortSignal; onRetry?: OnRetry | undefined } = {},
+): Promise<T> {
   const patience = new Patience(options);
   for (;;) {
     try {
       return await call();
     } catch (error) {
-      await delay(patience.failed(error), signal);
+      const delayMs = patience.failed(error);
+      onRetry?.(error as StowageError, delayMs);
+      await delay(delayMs, signal);
     }
   }
 }

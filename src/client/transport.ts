@@ -1,4 +1,4 @@
-import { type ErrorCode, type ErrorDetails, StowageError } from "./errors.ts";
+import { type ErrorDetails, isServerErrorCode, StowageError } from "./errors.ts";
 import type { TypedDocumentString } from "./operations.ts";
 import { insist, type RetryOptions } from "./patience.ts";
 
@@ -116,14 +116,10 @@ function errorOf(body: Record<string, unknown>, response: Response): StowageErro
     status: response.status,
     retryAfterMs: retryAfterMs(response.headers.get("retry-after"), facts["retryAfterSeconds"]),
   };
-  if (typeof code === "string" && typeof message === "string")
-    return new StowageError(code as ErrorCode, message, details);
-  const told = `${response.status} ${response.statusText}`.trim();
-  return new StowageError(
-    "UNEXPECTED_ANSWER",
-    `This is no answer of Stowage's: ${told}, from ${response.url}.`,
-    details,
-  );
+  if (isServerErrorCode(code)) return new StowageError(code, String(message), details);
+  const told = typeof message === "string" ? message : `${response.status} ${response.statusText}`.trim();
+  const text = `${response.url} gave an answer that this client doesn't know: ${told}`;
+  return new StowageError("UNEXPECTED_ANSWER", text, { ...details, facts: { ...facts, code } });
 }
 
 /** RFC 9110 section 10.2.3: seconds or a date. */

@@ -8,7 +8,7 @@ import {
   type FileFieldsFragment,
   UploadSessionDocument,
 } from "./operations.ts";
-import { insist } from "./patience.ts";
+import { insist, type OnRetry } from "./patience.ts";
 import { type Progress, ProgressMeter } from "./progress.ts";
 import type { Source } from "./source.ts";
 import type { Transport } from "./transport.ts";
@@ -32,7 +32,7 @@ export interface UploadOptions {
   /** Told at the start, whenever chunks were acknowledged, and when all are. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Told when something failed that may pass, such as the connection, and how long until the next try. */
-  onRetry?: ((error: StowageError, delayMs: number) => void) | undefined;
+  onRetry?: OnRetry | undefined;
 }
 
 export type UploadState = "running" | "paused" | "completed" | "failed" | "aborted";
@@ -155,17 +155,17 @@ export class Upload {
     this.#stopped.throwIfAborted();
     // Not to be cut off by abort(): the answer has the id that it needs to close the upload.
     const ask = () => this.#transport.ask(BeginUploadDocument, { input }, this.#options.signal);
-    return insist(ask, this.#transport.retry, this.#stopped);
+    return this.#insist(ask);
   }
 
   async #complete(uploadId: string, digest: string): Promise<FileFieldsFragment> {
     const ask = () => this.#transport.ask(CompleteUploadDocument, { uploadId, digest }, this.#stopped);
-    return (await insist(ask, this.#transport.retry, this.#stopped)).completeUpload;
+    return (await this.#insist(ask)).completeUpload;
   }
 
   async #refresh(sender: ChunkSender): Promise<void> {
     const ask = () => this.#transport.ask(UploadSessionDocument, { id: this.#id ?? "" }, this.#stopped);
-    const { uploadSession } = await insist(ask, this.#transport.retry, this.#stopped);
+    const { uploadSession } = await this.#insist(ask);
     sender.expect(stillMissing(uploadSession));
   }
 
@@ -193,6 +193,10 @@ export class Upload {
     });
     await Promise.race([promise, stopped]);
     this.#stopped.throwIfAborted();
+  }
+
+  #insist<T>(ask: () => Promise<T>): Promise<T> {
+    return insist(ask, this.#transport.retry, { signal: this.#stopped, onRetry: this.#options.onRetry });
   }
 
   #tell(progress: Progress | undefined): void {

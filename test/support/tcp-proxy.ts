@@ -11,8 +11,11 @@ export class TcpProxy {
   /** Bytes that came back. */
   bytesDown = 0;
   connections = 0;
+  /** Sees what goes to the server; connections are numbered from 1. */
+  onUp: ((data: Buffer, connection: number) => void) | undefined;
+  onClose: ((connection: number) => void) | undefined;
   /** Changes what comes back, before it is passed on; the position is that in the connection. */
-  onDown: ((data: Buffer, position: number) => void) | undefined;
+  onDown: ((data: Buffer, position: number, connection: number) => void) | undefined;
   /** Called with `bytesUp` or `bytesDown` when they have grown. */
   onMoved: (() => void) | undefined;
   readonly #server: Server;
@@ -42,7 +45,8 @@ export class TcpProxy {
   }
 
   #forward(client: Socket): void {
-    this.connections++;
+    const connection = ++this.connections;
+    client.once("close", () => this.onClose?.(connection));
     const { hostname, port } = new URL(this.target);
     const server = connect(Number(port), hostname);
     let position = 0;
@@ -59,10 +63,12 @@ export class TcpProxy {
       socket.on("end", () => other.end());
       socket.on("drain", () => other.resume());
       socket.on("data", (data) => {
-        if (socket === client) this.bytesUp += data.length;
-        else {
+        if (socket === client) {
+          this.bytesUp += data.length;
+          this.onUp?.(data, connection);
+        } else {
           this.bytesDown += data.length;
-          this.onDown?.(data, position);
+          this.onDown?.(data, position, connection);
           position += data.length;
         }
         if (!other.write(data)) socket.pause();
