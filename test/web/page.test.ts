@@ -191,11 +191,21 @@ describe("the web page", { timeout: 120_000 }, () => {
     await page.getByText(/\d [kM]B\/s · \d+ s left/).waitFor();
     await line.uploadsAt(STANDSTILL);
     await person.expectAccessible("uploading");
+    const otherTab = await person.context.newPage();
+    await otherTab.goto(server.url);
+    await otherTab
+      .getByRole("heading", { name: "Your first files" })
+      .or(otherTab.getByText("Nothing here yet"))
+      .waitFor();
+    await expect.poll(() => otherTab.getByRole("region", { name: "Uploads" }).count()).toBe(0);
+    await otherTab.close();
     await page.getByRole("button", { name: "Pause paused.bin" }).click();
     await page.getByText("· paused").waitFor();
+    const resume = page.getByRole("button", { name: "Resume paused.bin" });
+    expect(await resume.evaluate((element) => element === document.activeElement)).toBe(true);
     await person.expectAccessible("paused");
     await line.uploadsAt(UNBOUNDED);
-    await page.getByRole("button", { name: "Resume paused.bin" }).click();
+    await resume.click();
     await person.row("paused.bin").waitFor({ timeout: 60_000 });
     const { files } = await person.client.data("{ files { nodes { id } } }");
     const stored = Buffer.from(await (await person.client.download(files.nodes[0].id)).arrayBuffer());

@@ -1,5 +1,5 @@
 import { useMutation } from "@apollo/client/react";
-import { useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { errorMessage } from "../graphql/apollo.ts";
 import {
   CreateDownloadLinkDocument,
@@ -31,6 +31,11 @@ export function LinkDialog({ file, onClosed }: { file: ListedFileFragment; onClo
   const [revoke, revoking] = useMutation(RevokeDownloadLinkDocument);
   const link = data?.createDownloadLink;
   const address = link && new URL(link.url, window.location.href).href;
+
+  // In place of the button that had the focus.
+  useEffect(() => {
+    if (link !== undefined) url.current?.focus();
+  }, [link]);
 
   async function copy(text: string) {
     setCopied(await copyText(text, url.current));

@@ -28,6 +28,8 @@ export interface UploadEntry {
   file?: File | undefined;
   handle?: FileSystemFileHandle | undefined;
   upload?: Upload | undefined;
+  /** Whether the server has said, for this `upload`, which one it is. */
+  identified?: boolean;
   /** Stops it here; on the server it stays open. */
   stop?: AbortController | undefined;
 }

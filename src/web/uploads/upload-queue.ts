@@ -15,6 +15,7 @@ import {
   type UploadItem,
   type UploadItemState,
 } from "./upload-item.ts";
+import { heldUploads, holdUpload } from "./upload-locks.ts";
 import { uploadProblem } from "./upload-problem.ts";
 
 const PUBLISH_MS = 80;
@@ -45,9 +46,11 @@ export class UploadQueue {
       .query({ query: OpenUploadsDocument, fetchPolicy: "network-only" })
       .catch(() => undefined);
     const sessions = answer?.data?.uploadSessions.nodes ?? [];
-    const kept = await keptHandles(this.#userId);
+    const [kept, held] = await Promise.all([keptHandles(this.#userId), heldUploads()]);
+    // Signed out meanwhile.
+    if (this.#stopped) return;
     for (const { id, filename, size, receivedBytes } of sessions) {
-      if (this.#entryOf(id) !== undefined) continue;
+      if (held.has(id) || this.#entryOf(id) !== undefined) continue;
       const handle = kept.find(({ uploadId }) => uploadId === id)?.handle;
       const entry = this.#add(id, filename, size, handle === undefined ? "needs-file" : "needs-permission");
       Object.assign(entry, { uploadId: id, handle });
@@ -215,7 +218,7 @@ export class UploadQueue {
       onProgress: (progress) => this.#onProgress(entry, upload, progress),
       onRetry: () => this.#change(entry, { retrying: true, bytesPerSecond: 0, secondsLeft: undefined }),
     });
-    Object.assign(entry, { upload, stop });
+    Object.assign(entry, { upload, stop, identified: false });
     upload.done.then(
       () => this.#onCompleted(entry),
       (error) => this.#onFailed(entry, upload, error),
@@ -224,7 +227,7 @@ export class UploadQueue {
 
   #onProgress(entry: UploadEntry, upload: Upload, progress: Progress): void {
     if (entry.upload !== upload) return;
-    if (upload.id !== entry.uploadId && !this.#identify(entry, upload, progress)) return;
+    if (!entry.identified && !this.#identify(entry, upload, progress)) return;
     const { bytes: sentBytes, bytesPerSecond, secondsLeft } = progress;
     this.#change(entry, { sentBytes, bytesPerSecond, secondsLeft, retrying: false });
   }
@@ -232,7 +235,7 @@ export class UploadQueue {
   /** The server has said which upload this is. @returns whether it goes on */
   #identify(entry: UploadEntry, upload: Upload, { bytes }: Progress): boolean {
     const { id = "" } = upload;
-    if (entry.uploadId !== undefined && entry.item.key === entry.uploadId) {
+    if (entry.item.key === entry.uploadId && id !== entry.uploadId) {
       // By its time, the file is not the one that this upload began with, and another was opened for it.
       entry.upload = undefined;
       if (bytes === 0) void upload.abort().catch(() => {});
@@ -243,15 +246,17 @@ export class UploadQueue {
       return false;
     }
     const other = this.#entryOf(id);
-    if (other?.upload !== undefined) {
+    if (other !== entry && other?.upload !== undefined) {
       // The same file was chosen twice, once for an upload that waited for it: one of them is enough.
       entry.stop?.abort();
       this.#entries.delete(entry.item.key);
       this.#publish();
       return false;
     }
-    if (other !== undefined) this.#entries.delete(other.item.key);
+    if (other !== undefined && other !== entry) this.#entries.delete(other.item.key);
     entry.uploadId = id;
+    entry.identified = true;
+    holdUpload(id, upload.done);
     if (entry.handle) void keepHandle({ uploadId: id, userId: this.#userId, handle: entry.handle });
     this.#refreshUser();
     return true;

@@ -35,6 +35,7 @@ export function UploadRow({ item, queue }: { item: UploadItem; queue: UploadQueu
   const { key, filename, size, sentBytes, state, problem } = item;
   const input = useRef<HTMLInputElement>(null);
   const statusId = useId();
+  const active = state === "running" || state === "waiting";
   const percent = size === 0 ? 0 : (sentBytes / size) * 100;
 
   async function chooseAgain() {
@@ -66,11 +67,13 @@ export function UploadRow({ item, queue }: { item: UploadItem; queue: UploadQueu
         <div role="alert">{problem !== undefined && <p className="upload-problem">{problem}</p>}</div>
       </div>
       <div className="upload-actions">
-        {(state === "running" || state === "waiting") && (
-          <IconButton icon="pause" label={`Pause ${filename}`} title="Pause" onClick={() => queue.pause(key)} />
-        )}
-        {state === "paused" && (
-          <IconButton icon="play" label={`Resume ${filename}`} title="Resume" onClick={() => queue.resume(key)} />
+        {(active || state === "paused") && (
+          <IconButton
+            icon={active ? "pause" : "play"}
+            label={`${active ? "Pause" : "Resume"} ${filename}`}
+            title={active ? "Pause" : "Resume"}
+            onClick={() => (active ? queue.pause(key) : queue.resume(key))}
+          />
         )}
         {state === "failed" && (
           <button type="button" className="button small" onClick={() => queue.resume(key)}>
@@ -104,9 +107,20 @@ export function UploadRow({ item, queue }: { item: UploadItem; queue: UploadQueu
           className="danger"
           label={`Cancel the upload of ${filename}`}
           title="Cancel"
-          onClick={() => queue.cancel(key)}
+          onClick={(event) => {
+            focusBeside(event.currentTarget);
+            void queue.cancel(key);
+          }}
         />
       </div>
     </li>
   );
+}
+
+/** The button goes with its row: the focus moves on to the next row's, or to where uploads begin. */
+function focusBeside(button: HTMLElement): void {
+  const row = button.closest("li");
+  const next = row?.nextElementSibling ?? row?.previousElementSibling;
+  const target = next?.querySelector<HTMLElement>(".upload-actions > button:last-child");
+  (target ?? document.querySelector<HTMLElement>(".upload-buttons .primary"))?.focus();
 }
