@@ -192,12 +192,13 @@ describe("the web page", { timeout: 120_000 }, () => {
     await line.uploadsAt(STANDSTILL);
     await person.expectAccessible("uploading");
     const otherTab = await person.context.newPage();
+    const asked = otherTab.waitForResponse(
+      (response) => response.request().postData()?.includes("OpenUploads") ?? false,
+    );
     await otherTab.goto(server.url);
-    await otherTab
-      .getByRole("heading", { name: "Your first files" })
-      .or(otherTab.getByText("Nothing here yet"))
-      .waitFor();
-    await expect.poll(() => otherTab.getByRole("region", { name: "Uploads" }).count()).toBe(0);
+    expect(await (await asked).text()).toContain("paused.bin");
+    await otherTab.getByText("Nothing here yet").waitFor();
+    expect(await otherTab.getByRole("region", { name: "Uploads" }).count()).toBe(0);
     await otherTab.close();
     await page.getByRole("button", { name: "Pause paused.bin" }).click();
     await page.getByText("· paused").waitFor();
