@@ -14,11 +14,30 @@ import { StoredFile } from "./src/files/file.ts";
 import { FileChunk } from "./src/files/manifest.ts";
 import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
+import { Deployment, NodeRecord } from "./src/nodes/node-record.ts";
+import { Lease } from "./src/upkeep/lease.ts";
+import { Repair } from "./src/upkeep/repair.ts";
+import { Scrub } from "./src/upkeep/scrub.ts";
+import { UpkeepRequest } from "./src/upkeep/upkeep-request.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
 const common = {
-  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink],
+  entities: [
+    User,
+    AccessToken,
+    StoredFile,
+    Chunk,
+    ChunkReplica,
+    FileChunk,
+    DownloadLink,
+    Deployment,
+    NodeRecord,
+    Lease,
+    Repair,
+    Scrub,
+    UpkeepRequest,
+  ],
   extensions: [Migrator],
 } satisfies Partial<Options>;
 

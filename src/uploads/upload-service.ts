@@ -42,6 +42,9 @@ export async function lockUpload(em: EntityManager, user: User, id: string): Pro
   return upload;
 }
 
+/** How often a begin is tried again that met others with the same resume key. */
+const MAX_ATTEMPTS = 5;
+
 /** The life of an upload but for its chunks' bytes; each method sees the caller's own uploads only. */
 export class UploadService {
   readonly #database: Database;
@@ -63,13 +66,15 @@ export class UploadService {
    */
   async begin(user: User, request: UploadRequest): Promise<StoredFile> {
     const plan = planUpload(request, this.#options);
-    try {
-      return await this.#database.transaction((em) => this.#begin(em, user, plan));
-    } catch (error) {
-      // Where somebody began with the same resume key meanwhile, theirs is found now.
-      const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED";
-      if (plan.resumeKey === null || !(exceeded || error instanceof UniqueConstraintViolationException)) throw error;
-      return this.#database.transaction((em) => this.#begin(em, user, plan));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#database.transaction((em) => this.#begin(em, user, plan));
+      } catch (error) {
+        // Where somebody began with the same resume key meanwhile, theirs is found now, unless it was closed meanwhile.
+        const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED" && attempt === 1;
+        const isRace = exceeded || error instanceof UniqueConstraintViolationException;
+        if (plan.resumeKey === null || !isRace || attempt === MAX_ATTEMPTS) throw error;
+      }
     }
   }
 
