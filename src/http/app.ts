@@ -10,7 +10,9 @@ import { handleError, handleNotFound, handleParserError } from "./error-mapping.
 import { closeGracefully } from "./graceful-close.ts";
 import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
 import { dropSilentClients } from "./idle-timeout.ts";
+import { registerPage } from "./page-routes.ts";
 import { registerPlayground } from "./playground-routes.ts";
+import { registerSessionRoutes } from "./session-routes.ts";
 
 export interface AppOptions {
   logger: FastifyBaseLogger;
@@ -22,6 +24,8 @@ export interface AppOptions {
   chunks: ChunkService;
   downloads: Downloads;
   readiness: Readiness;
+  /** Where the built web page is; undefined where it was not built. */
+  pageFolder: string | undefined;
   /** Adds the GraphQL routes. */
   registerGraphQL: (app: FastifyInstance) => void;
 }
@@ -76,7 +80,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   registerDownloadRoute(app, options.downloads);
   registerChunkRoute(app, options.accounts, options.chunks);
   options.registerGraphQL(app);
-  app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
+  registerSessionRoutes(app, options.accounts);
+  if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);
+  else app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
   await app.ready();
   return app;
 }

@@ -5,10 +5,10 @@ import { BadUserInputError, InvalidTokenError, UnauthenticatedError } from "../e
 import type { StoredFile } from "../files/file.ts";
 import { MAX_CHUNK_SIZE, totalChunks } from "../uploads/chunk-plan.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
-import { bearerToken } from "./bearer-token.ts";
 import { chunkSchema } from "./chunk-schema.ts";
 import { RequestBodyError } from "./request-body-error.ts";
 import { RequestBytes } from "./request-bytes.ts";
+import { requestToken } from "./request-token.ts";
 
 /** The SHA-256 in hex of a Content-Digest (RFC 9530 section 2); other algorithms are passed over. */
 function claimedDigest(header: string | undefined): string | undefined {
@@ -35,7 +35,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
     const bytes = new RequestBytes(request.raw, MAX_CHUNK_SIZE);
     try {
       const { id, index } = request.params as { id: string; index: string };
-      const token = bearerToken(request.headers.authorization);
+      const token = requestToken(request);
       if (token === undefined) throw new UnauthenticatedError();
       const user = await accounts.authenticate(token);
       if (user === null) throw new InvalidTokenError();
