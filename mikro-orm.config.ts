@@ -14,11 +14,12 @@ import { StoredFile } from "./src/files/file.ts";
 import { FileChunk } from "./src/files/manifest.ts";
 import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
+import { TusUpload } from "./src/uploads/tus-upload.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
 const common = {
-  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink],
+  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink, TusUpload],
   extensions: [Migrator],
 } satisfies Partial<Options>;
 

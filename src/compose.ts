@@ -18,8 +18,10 @@ import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
 import { LocalNode } from "./storage/local-node.ts";
 import { NodeSet } from "./storage/node-set.ts";
+import { AppendService } from "./uploads/append-service.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
+import { ConcatenationService } from "./uploads/concatenation-service.ts";
 import { expireUploads } from "./uploads/expiry.ts";
 import { UploadService } from "./uploads/upload-service.ts";
 
@@ -64,6 +66,8 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   };
   const uploads = new UploadService(database, quotas, uploadOptions, freed);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
+  const appends = new AppendService(database, storage, quotas, uploads, uploadOptions);
+  const concatenations = new ConcatenationService(database, uploadOptions, freed);
 
   async function sweepOnce(signal: AbortSignal): Promise<boolean> {
     await expireUploads(database, signal);
@@ -91,6 +95,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     idleTimeoutMs: config.idleTimeoutMs,
     accounts,
     chunks,
+    tus: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize },
     downloads,
     readiness: { database: () => database.probe(), nodes: () => storage.status() },
     registerGraphQL: (instance) => registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE }),

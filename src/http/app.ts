@@ -1,5 +1,5 @@
 import cors from "@fastify/cors";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import { v7 as uuidv7 } from "uuid";
 import type { AccountService } from "../accounts/account-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
@@ -11,6 +11,9 @@ import { closeGracefully } from "./graceful-close.ts";
 import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
 import { dropSilentClients } from "./idle-timeout.ts";
 import { registerPlayground } from "./playground-routes.ts";
+import { tusResponseHeaders } from "./tus/tus-headers.ts";
+import { registerTus } from "./tus/tus-routes.ts";
+import type { TusServices } from "./tus/tus-services.ts";
 
 export interface AppOptions {
   logger: FastifyBaseLogger;
@@ -20,6 +23,7 @@ export interface AppOptions {
   idleTimeoutMs: number;
   accounts: AccountService;
   chunks: ChunkService;
+  tus: TusServices;
   downloads: Downloads;
   readiness: Readiness;
   /** Adds the GraphQL routes. */
@@ -61,12 +65,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
   });
-  app.setErrorHandler(handleError);
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => handleError(error, request, reply));
   app.setNotFoundHandler(handleNotFound);
   await app.register(cors, {
     origin: options.corsOrigins,
-    methods: ["GET", "HEAD", "POST", "PUT"],
-    exposedHeaders: EXPOSED_HEADERS,
+    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    exposedHeaders: [...EXPOSED_HEADERS, ...tusResponseHeaders],
     maxAge: 600,
     strictPreflight: false,
   });
@@ -75,6 +79,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   registerHealthRoutes(app, options.readiness);
   registerDownloadRoute(app, options.downloads);
   registerChunkRoute(app, options.accounts, options.chunks);
+  registerTus(app, options.accounts, options.tus);
   options.registerGraphQL(app);
   app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
   await app.ready();

@@ -27,12 +27,19 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
   #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
   #ended = false;
   #failure: Error | undefined;
+  /** That the client left, once what it had sent is given out. */
+  #departure: Error | undefined;
+  readonly #keepsArrived: boolean;
   #dropped: Promise<void> | undefined;
 
-  /** @param allowance how many bytes may be read in all */
-  constructor(request: IncomingMessage, allowance: number) {
+  /**
+   * @param allowance how many bytes may be read in all
+   * @param keepsArrived whether a client that leaves is told of only after all that it had sent
+   */
+  constructor(request: IncomingMessage, allowance: number, { keepsArrived = false } = {}) {
     this.#request = request;
     this.#allowance = allowance;
+    this.#keepsArrived = keepsArrived;
     // The `close` that follows an `error` tells the same.
     request.on("error", () => {});
     if (request.destroyed) {
@@ -63,7 +70,8 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
   /** Gives the reader a slab when it waits and one is ready. The first one needn't be full: a head may be all there is. */
   #hand(): void {
     if (this.#waiting === undefined) return;
-    const ready = this.#filled === this.#slab?.length || this.#ended || this.#first;
+    const isLast = this.#ended || this.#departure !== undefined;
+    const ready = this.#filled === this.#slab?.length || isLast || this.#first;
     if (this.#slab !== undefined && ready) {
       this.#waiting.resolve({ done: false, value: this.#slab.subarray(0, this.#filled) });
       this.#given = this.#slab;
@@ -72,6 +80,9 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
       this.#first = false;
     } else if (this.#ended && this.#slab === undefined) {
       this.#waiting.resolve({ done: true, value: undefined });
+    } else if (this.#departure !== undefined) {
+      this.#fail(this.#departure);
+      return;
     } else {
       this.#request.resume();
       return;
@@ -108,9 +119,11 @@ export class RequestBytes implements AsyncIterableIterator<Buffer, undefined> {
   };
 
   readonly #leave = () => {
-    if (!this.#ended) {
-      this.#fail(new RequestBodyError(499, "The client left before the whole request had arrived."));
-    }
+    if (this.#ended) return;
+    const departure = new RequestBodyError(499, "The client left before the whole request had arrived.");
+    if (!this.#keepsArrived) return this.#fail(departure);
+    this.#departure = departure;
+    this.#hand();
   };
 
   /** The first failure is the one that stays. */

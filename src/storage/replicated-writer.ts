@@ -54,8 +54,8 @@ export class ReplicatedWriter implements BlobWriter {
     await this.#onAll("write", (writer) => writer.write(buffers));
   }
 
-  commit(): Promise<readonly string[]> {
-    this.#committing ??= this.#commit();
+  commit(size = this.#target.size): Promise<readonly string[]> {
+    this.#committing ??= this.#commit(size);
     return this.#committing;
   }
 
@@ -64,11 +64,11 @@ export class ReplicatedWriter implements BlobWriter {
     await this.#discard();
   }
 
-  async #commit(): Promise<readonly string[]> {
+  async #commit(size: number): Promise<readonly string[]> {
     try {
-      this.#checkCount(this.#received !== this.#target.size);
-      await this.#onAll("commit", (writer) => writer.commit());
-      await this.#makeUp();
+      this.#checkCount(this.#received !== size, size);
+      await this.#onAll("commit", (writer) => writer.commit(size));
+      await this.#makeUp(size);
       return this.#live.map(({ node }) => node.name);
     } catch (error) {
       await this.#discard();
@@ -76,8 +76,8 @@ export class ReplicatedWriter implements BlobWriter {
     }
   }
 
-  #checkCount(wrong: boolean): void {
-    if (wrong) throw new WrongByteCountError(this.#target.size, this.#received);
+  #checkCount(wrong: boolean, expected = this.#target.size): void {
+    if (wrong) throw new WrongByteCountError(expected, this.#received);
   }
 
   async #onAll(what: string, step: (writer: BlobWriter) => Promise<unknown>): Promise<void> {
@@ -98,8 +98,8 @@ export class ReplicatedWriter implements BlobWriter {
   }
 
   /** Copies the blob to other nodes, for those that failed on the way. */
-  async #makeUp(): Promise<void> {
-    const { id, size, replicas, source, spares, onFailure, onTooFew } = this.#target;
+  async #makeUp(size: number): Promise<void> {
+    const { id, replicas, source, spares, onFailure, onTooFew } = this.#target;
     if (this.#live.length >= replicas || this.#checksums === undefined) return;
     const checksums = this.#checksums.digest();
     for (const node of spares(this.#tried)) {

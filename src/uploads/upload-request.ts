@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { BadUserInputError, StowageError } from "../errors.ts";
+import type { UploadKind } from "../files/file.ts";
 import { checkFilename } from "../files/filename.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
 
@@ -10,8 +11,10 @@ const MEDIA_TYPE =
 
 export interface UploadRequest {
   filename: string;
-  /** Bytes. */
-  size: number;
+  /** PLANNED when left out. */
+  kind?: UploadKind | undefined;
+  /** Bytes; null when it isn't known yet, which a PLANNED upload's must be. */
+  size: number | null;
   contentType?: string | null | undefined;
   /** Bytes. */
   chunkSize?: number | null | undefined;
@@ -25,7 +28,10 @@ export interface UploadLimits {
 
 export interface UploadPlan {
   filename: string;
+  kind: UploadKind;
+  /** Bytes; 0 while it isn't known. */
   size: number;
+  sizeKnown: boolean;
   contentType: string;
   chunkSize: number;
   /** SHA-256 of the client's resume key. */
@@ -40,9 +46,7 @@ function defaultChunkSize(size: number, limits: UploadLimits): number {
 }
 
 /** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
-export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
-  const { filename, size, contentType, resumeKey } = request;
-  checkFilename(filename);
+export function checkSize(size: number, limits: UploadLimits): void {
   if (!Number.isSafeInteger(size) || size < 0) {
     throw new BadUserInputError("size", `size takes a number of bytes from 0 to ${limits.maxFileSize}.`);
   }
@@ -52,6 +56,15 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
       maxFileSize: limits.maxFileSize,
     });
   }
+}
+
+/** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
+export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
+  const { filename, kind = "PLANNED", contentType, resumeKey } = request;
+  checkFilename(filename);
+  const sizeKnown = request.size !== null;
+  const size = request.size ?? 0;
+  checkSize(size, limits);
   if (contentType != null && (contentType.length > 255 || !MEDIA_TYPE.test(contentType))) {
     throw new BadUserInputError(
       "contentType",
@@ -67,7 +80,7 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
       `resumeKey takes 1 to ${MAX_RESUME_KEY_LENGTH} characters of well-formed Unicode.`,
     );
   }
-  const chunkSize = request.chunkSize ?? defaultChunkSize(size, limits);
+  const chunkSize = request.chunkSize ?? defaultChunkSize(sizeKnown ? size : limits.maxFileSize, limits);
   if (chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new BadUserInputError("chunkSize", `chunkSize takes ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE} bytes.`);
   }
@@ -79,7 +92,9 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
   }
   return {
     filename,
+    kind,
     size,
+    sizeKnown,
     contentType: contentType ?? "application/octet-stream",
     chunkSize,
     resumeKey: resumeKey == null ? null : createHash("sha256").update(resumeKey).digest(),

@@ -34,9 +34,9 @@ export class FaultyNode implements StorageNode {
         if (this.fail.write && written > this.failAfter) throw this.fail.write;
         await writer.write(buffers);
       },
-      commit: async () => {
+      commit: async (size) => {
         if (this.fail.commit) throw this.fail.commit;
-        return await writer.commit();
+        return await writer.commit(size);
       },
       abort: async () => {
         this.calls.push("abort");

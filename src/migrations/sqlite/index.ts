@@ -2,9 +2,11 @@ import type { Constructor } from "@mikro-orm/core";
 import type { Migration } from "@mikro-orm/migrations";
 import { Migration20261122000000Initial } from "./20261122000000-initial.ts";
 import { Migration20261122110000Quotas } from "./20261122110000-quotas.ts";
+import { Migration20261122130000SequentialUploads } from "./20261122130000-sequential-uploads.ts";
 
 /** In the order in which they run. */
 export const sqliteMigrations: Constructor<Migration>[] = [
   Migration20261122000000Initial,
   Migration20261122110000Quotas,
+  Migration20261122130000SequentialUploads,
 ];
