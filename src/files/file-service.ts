@@ -96,9 +96,9 @@ export class FileService {
     if (from < 0) throw new BadUserInputError("from", "from takes a chunk's index, 0 or more.");
     if (first === 0) return [];
     const entries = await this.#database.read((em) =>
-      file.kind === "PLANNED"
-        ? readManifest(em, file.id, from * file.chunkSize, first)
-        : readManifestFrom(em, file.id, from, first),
+      file.isSequential
+        ? readManifestFrom(em, file.id, from, first)
+        : readManifest(em, file.id, from * file.chunkSize, first),
     );
     return entries.map((entry, position) => ({ ...entry, index: from + position }));
   }

@@ -4,12 +4,6 @@ import { User } from "../accounts/user.ts";
 /** CONCATENATED is a part whose bytes belong to another file now. */
 export type FileStatus = "OPEN" | "COMPLETE" | "ABORTED" | "EXPIRED" | "DELETED" | "CONCATENATED";
 
-/**
- * How an upload's bytes come. PLANNED: chunks of `chunkSize`, in any order. SEQUENTIAL: each behind the last, in chunks
- * of any size up to `chunkSize`. PART: as SEQUENTIAL, and never a file by itself: it is there to be concatenated.
- */
-export type UploadKind = "PLANNED" | "SEQUENTIAL" | "PART";
-
 /** Those whose chunks nobody can ask for any more. Their rows stay for a while, for requests that are repeated. */
 export const closedStatuses = ["ABORTED", "EXPIRED", "DELETED", "CONCATENATED"] as const satisfies FileStatus[];
 
@@ -33,12 +27,15 @@ export const StoredFile = defineEntity({
     /** What search and order by filename look at. */
     filenameKey: p.string().length(512),
     contentType: p.string().length(255),
-    kind: p.string().$type<UploadKind>().length(16).default("PLANNED"),
+    /** Its bytes come each behind the last, in chunks of any size; otherwise by a plan, in any order. */
+    isSequential: p.boolean().defaultRaw("false"),
+    /** A sequential one that is there to be concatenated: never a file by itself. */
+    isPart: p.boolean().defaultRaw("false"),
     /** Bytes. */
     size: p.bigint("number"),
     /** Of a sequential upload whose client doesn't know yet how much it will send: `size` is what has come so far. */
-    sizeKnown: p.boolean().default(true),
-    /** Bytes of each chunk but the last; where the kind isn't PLANNED, what each has at most. */
+    sizeKnown: p.boolean().defaultRaw("true"),
+    /** Bytes of each chunk but the last; of sequential ones, what each has at most. */
     chunkSize: p.integer(),
     status: p.string().$type<FileStatus>().length(16),
     receivedChunks: p.integer(),

@@ -1,6 +1,6 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
-import type { StoredFile, UploadKind } from "../files/file.ts";
+import type { StoredFile } from "../files/file.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
 import { isLive } from "../uploads/upload-service.ts";
 import { FileType } from "./file-types.ts";
@@ -14,12 +14,12 @@ enum UploadStatus {
 }
 registerEnumType(UploadStatus, { name: "UploadStatus" });
 
-enum UploadKindEnum {
+enum UploadKind {
   PLANNED = "PLANNED",
   SEQUENTIAL = "SEQUENTIAL",
   PART = "PART",
 }
-registerEnumType(UploadKindEnum, {
+registerEnumType(UploadKind, {
   name: "UploadKind",
   description: "How an upload's bytes come.",
   valuesConfig: {
@@ -28,6 +28,11 @@ registerEnumType(UploadKindEnum, {
     PART: { description: "By tus, to be concatenated to a file: it is never one by itself." },
   },
 });
+
+function kindOf({ isPart, isSequential }: StoredFile): UploadKind {
+  if (isPart) return UploadKind.PART;
+  return isSequential ? UploadKind.SEQUENTIAL : UploadKind.PLANNED;
+}
 
 function statusOf(upload: StoredFile): UploadStatus {
   if (["COMPLETE", "DELETED", "CONCATENATED"].includes(upload.status)) return UploadStatus.COMPLETED;
@@ -81,8 +86,8 @@ export class UploadSessionType {
   @Field(() => String)
   contentType!: string;
 
-  @Field(() => UploadKindEnum)
-  kind!: UploadKindEnum;
+  @Field(() => UploadKind)
+  kind!: UploadKind;
 
   @Field(() => GraphQLSafeInt, { description: "Bytes; while `sizeKnown` is false, those that have come." })
   size!: number;
@@ -125,7 +130,7 @@ export class UploadSessionType {
       id,
       filename,
       contentType,
-      kind: UploadKindEnum[stored.kind as UploadKind],
+      kind: kindOf(stored),
       size,
       sizeKnown,
       chunkSize,

@@ -55,7 +55,7 @@ export class AppendService {
   /** The user's upload, of the kinds that this takes bytes of, in whatever state. @throws NotFoundError */
   async find(user: User, id: string): Promise<StoredFile> {
     const upload = isId(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
-    if (upload === null || upload.kind === "PLANNED") throw new NotFoundError("upload");
+    if (upload === null || !upload.isSequential) throw new NotFoundError("upload");
     return upload;
   }
 
@@ -81,7 +81,7 @@ export class AppendService {
   /** Completes an upload of which all bytes are there: the process may have died before it could. */
   async completeIfWhole(user: User, upload: StoredFile): Promise<StoredFile> {
     const isWhole = upload.sizeKnown && upload.receivedBytes === upload.size;
-    if (upload.kind !== "SEQUENTIAL" || !isWhole || !isLive(upload)) return upload;
+    if (upload.isPart || !isWhole || !isLive(upload)) return upload;
     return this.#uploads.complete(user, upload.id, null);
   }
 

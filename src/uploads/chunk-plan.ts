@@ -27,8 +27,10 @@ export function totalChunks({ size, chunkSize }: ChunkPlan): number {
 }
 
 /** How many chunks an upload comes to, of any kind, if what is still to be sent comes in chunks as large as they may be. */
-export function chunksInAll(upload: Pick<StoredFile, "kind" | "receivedChunks" | "receivedBytes"> & ChunkPlan): number {
-  if (upload.kind === "PLANNED") return totalChunks(upload);
+export function chunksInAll(
+  upload: Pick<StoredFile, "isSequential" | "receivedChunks" | "receivedBytes"> & ChunkPlan,
+): number {
+  if (!upload.isSequential) return totalChunks(upload);
   return upload.receivedChunks + totalChunks({ size: upload.size - upload.receivedBytes, chunkSize: upload.chunkSize });
 }
 

@@ -47,7 +47,7 @@ export class ChunkService {
     const claimed = parseDigest("sha256", sent.sha256);
     const upload = await this.#find(user, uploadId);
     refuseClosed(upload);
-    if (upload.kind !== "PLANNED") {
+    if (upload.isSequential) {
       throw new BadUserInputError("uploadId", "This upload takes its bytes by tus, each behind the last.");
     }
     const { start, end } = chunkBytes(upload, sent.index);

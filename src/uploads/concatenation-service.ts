@@ -65,7 +65,7 @@ export class ConcatenationService {
         `A file has at most ${MAX_CHUNKS} chunks; these parts have ${chunks}.`,
       );
     }
-    const plan = planUpload({ filename, kind: "SEQUENTIAL", size, contentType }, this.#options);
+    const plan = planUpload({ filename, isSequential: true, size, contentType }, this.#options);
     return { ...plan, chunkSize: Math.max(...parts.map((part) => part.chunkSize)) };
   }
 
@@ -100,7 +100,7 @@ export class ConcatenationService {
       completedAt: createdAt,
     });
     await em.persist(file).flush();
-    await em.insert(TusUpload, { file: file.id, ...tus, finalId: null });
+    await em.insert(TusUpload, { file: file.id, ...tus, finalId: "" });
     let offset = 0;
     for (const part of parts) {
       await em.execute(MOVE, [file.id, offset, part.id], "run");
@@ -140,8 +140,8 @@ async function findParts(
   const byId = new Map(found.map((part) => [part.id, part]));
   return ids.map((id) => {
     const part = byId.get(id);
-    if (part === undefined || part.kind === "PLANNED") throw new NotFoundError("upload");
-    if (part.kind === "PART") return part;
+    if (part === undefined || !part.isSequential) throw new NotFoundError("upload");
+    if (part.isPart) return part;
     throw new BadUserInputError("upload-concat", `${id} is no part: it was not begun with 'Upload-Concat: partial'.`);
   });
 }

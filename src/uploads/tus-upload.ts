@@ -6,13 +6,13 @@ export const TusUpload = defineEntity({
   name: "TusUpload",
   tableName: "tus_uploads",
   properties: {
-    file: () => p.manyToOne(StoredFile).primary().index(false).deleteRule("cascade"),
-    /** The Upload-Metadata header, as it came. */
-    metadata: p.text().nullable(),
-    /** The Upload-Concat header, as it came. */
-    concat: p.text().nullable(),
-    /** Of a part that was concatenated: the file that has its bytes. */
-    finalId: p.uuid().nullable(),
+    file: () => p.manyToOne(StoredFile).primary().index(false).updateRule("no action").deleteRule("cascade"),
+    /** The Upload-Metadata header, as it came; empty for none. */
+    metadata: p.text(),
+    /** The Upload-Concat header, as it came; empty for none. */
+    concat: p.text(),
+    /** Of a part that was concatenated, the file that has its bytes; otherwise empty. */
+    finalId: p.string().length(36),
   },
 });
 export type TusUpload = InferEntity<typeof TusUpload>;

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { BadUserInputError, StowageError } from "../errors.ts";
-import type { UploadKind } from "../files/file.ts";
 import { checkFilename } from "../files/filename.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
 
@@ -11,9 +10,9 @@ const MEDIA_TYPE =
 
 export interface UploadRequest {
   filename: string;
-  /** PLANNED when left out. */
-  kind?: UploadKind | undefined;
-  /** Bytes; null when it isn't known yet, which a PLANNED upload's must be. */
+  isSequential?: boolean;
+  isPart?: boolean;
+  /** Bytes; null when a sequential one's isn't known yet. */
   size: number | null;
   contentType?: string | null | undefined;
   /** Bytes. */
@@ -28,7 +27,8 @@ export interface UploadLimits {
 
 export interface UploadPlan {
   filename: string;
-  kind: UploadKind;
+  isSequential: boolean;
+  isPart: boolean;
   /** Bytes; 0 while it isn't known. */
   size: number;
   sizeKnown: boolean;
@@ -60,7 +60,7 @@ export function checkSize(size: number, limits: UploadLimits): void {
 
 /** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
 export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
-  const { filename, kind = "PLANNED", contentType, resumeKey } = request;
+  const { filename, isSequential = false, isPart = false, contentType, resumeKey } = request;
   checkFilename(filename);
   const sizeKnown = request.size !== null;
   const size = request.size ?? 0;
@@ -92,7 +92,8 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
   }
   return {
     filename,
-    kind,
+    isSequential,
+    isPart,
     size,
     sizeKnown,
     contentType: contentType ?? "application/octet-stream",

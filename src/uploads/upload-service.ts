@@ -114,7 +114,7 @@ export class UploadService {
     await this.#quotas.reserve(em, user.id, plan.size);
     const upload = newUpload(em, user, plan, this.#options.expiryMs);
     await em.persist(upload).flush();
-    if (tus !== undefined) await em.insert(TusUpload, { file: upload.id, ...tus, finalId: null });
+    if (tus !== undefined) await em.insert(TusUpload, { file: upload.id, ...tus, finalId: "" });
     return upload;
   }
 
@@ -139,7 +139,7 @@ export class UploadService {
   async missing(upload: StoredFile): Promise<ChunkRange[]> {
     const total = chunksInAll(upload);
     if (!isLive(upload) || upload.receivedChunks === total) return [];
-    if (upload.kind !== "PLANNED") return [{ first: upload.receivedChunks, last: total - 1 }];
+    if (upload.isSequential) return [{ first: upload.receivedChunks, last: total - 1 }];
     if (upload.receivedChunks === 0) return missingChunks(upload, []);
     return missingChunks(upload, await this.#database.read((em) => receivedRanges(em, upload)));
   }
@@ -154,7 +154,7 @@ export class UploadService {
     const upload = await this.find(user, id);
     if (upload === null) throw new NotFoundError("upload");
     refuseClosed(upload);
-    if (upload.kind === "PART") {
+    if (upload.isPart) {
       throw new BadUserInputError("uploadId", "This upload is a part: it becomes a file when tus concatenates it.");
     }
     const actual = upload.digest ?? (await this.#digest(upload));

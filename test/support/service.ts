@@ -11,6 +11,7 @@ export interface TestService {
   url: string;
   /** Holds node1/, node2/ and the embedded database; goes with the service. */
   folder: string;
+  databaseUrl: string;
   /** What was logged, a parsed line each. */
   log: Record<string, unknown>[];
   stop(): Promise<void>;
@@ -31,6 +32,7 @@ export async function startService(dialect: Dialect, settings: Record<string, st
   return {
     url,
     folder,
+    databaseUrl: config.databaseUrl,
     log,
     async stop() {
       await service.close();

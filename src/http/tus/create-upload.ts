@@ -1,49 +1,35 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import type { StoredFile } from "../../files/file.ts";
+import type { UploadRequest } from "../../uploads/upload-request.ts";
 import type { TusCreation } from "../../uploads/upload-service.ts";
 import { checksumClaim, header, integerHeader, progressHeaders, tusPath } from "./tus-headers.ts";
 import type { TusRequest } from "./tus-services.ts";
-import { hasBody, withBody } from "./upload-body.ts";
 import { parseConcat } from "./upload-concat.ts";
 import { type NamedContent, parseMetadata } from "./upload-metadata.ts";
 
 /** POST: sections "Creation", "Creation With Upload" and "Concatenation". */
 export async function createUpload(tus: TusRequest): Promise<FastifyReply> {
-  const { request, reply } = tus;
+  const { request, reply, user, services, body } = tus;
   const named = parseMetadata(header(request, "upload-metadata"));
   const concat = parseConcat(header(request, "upload-concat"));
   const creation = {
-    metadata: header(request, "upload-metadata") ?? null,
-    concat: header(request, "upload-concat") ?? null,
+    metadata: header(request, "upload-metadata") ?? "",
+    concat: header(request, "upload-concat") ?? "",
   };
   if (concat?.kind === "final") {
     const file = await createFinal(tus, { ...named, partIds: concat.partIds }, creation);
     return reply.code(201).header("location", tusPath(file.id)).send();
   }
-  const kind = concat === undefined ? "SEQUENTIAL" : "PART";
-  const upload = hasBody(request)
-    ? await withBody(request, async (body) => {
-        const checksum = checksumClaim(request);
-        const begun = await begin(tus, kind, named, creation);
-        try {
-          return await tus.services.appends.append(tus.user, begun, { offset: 0, ...body, checksum });
-        } catch (error) {
-          // Nobody was told its address: it would only take room until it expires.
-          await tus.services.uploads.abort(tus.user, begun.id).catch(() => {});
-          throw error;
-        }
-      })
-    : await tus.services.appends.completeIfWhole(tus.user, await begin(tus, kind, named, creation));
-  return reply.code(201).headers(progressHeaders(upload)).header("location", tusPath(upload.id)).send();
+  const upload = { ...named, isSequential: true, isPart: concat !== undefined, size: declaredSize(tus) };
+  const created = body.isEmpty
+    ? await services.appends.completeIfWhole(user, await services.uploads.begin(user, upload, creation))
+    : await createWithBytes(tus, upload, creation);
+  return reply.code(201).headers(progressHeaders(created)).header("location", tusPath(created.id)).send();
 }
 
-function begin(
-  { request, user, services }: TusRequest,
-  kind: "SEQUENTIAL" | "PART",
-  named: NamedContent,
-  creation: TusCreation,
-): Promise<StoredFile> {
+/** Bytes, or null when they come later. */
+function declaredSize({ request }: TusRequest): number | null {
   const size = integerHeader(request, "upload-length");
   const deferred = header(request, "upload-defer-length");
   if (deferred !== undefined && deferred !== "1") {
@@ -52,18 +38,36 @@ function begin(
   if ((size === undefined) === (deferred === undefined)) {
     throw new BadUserInputError("upload-length", "Send either Upload-Length or 'Upload-Defer-Length: 1'.");
   }
-  return services.uploads.begin(user, { ...named, kind, size: size ?? null }, creation);
+  return size ?? null;
+}
+
+async function createWithBytes(
+  { request, user, services, body }: TusRequest,
+  upload: UploadRequest,
+  creation: TusCreation,
+): Promise<StoredFile> {
+  body.checkType();
+  const checksum = checksumClaim(request);
+  const begun = await services.uploads.begin(user, upload, creation);
+  try {
+    const { bytes, length } = body;
+    return await services.appends.append(user, begun, { offset: 0, bytes, length, checksum });
+  } catch (error) {
+    // Nobody was told its address: it would only take room until it expires.
+    await services.uploads.abort(user, begun.id).catch(() => {});
+    throw error;
+  }
 }
 
 function createFinal(
-  { request, user, services }: TusRequest,
+  { request, user, services, body }: TusRequest,
   concatenation: NamedContent & { partIds: string[] },
   creation: TusCreation,
 ): Promise<StoredFile> {
-  const headers = ["upload-length", "upload-defer-length"].filter((name) => header(request, name) !== undefined);
-  if (headers.length > 0 || hasBody(request)) {
+  const sent = ["upload-length", "upload-defer-length"].find((name) => header(request, name) !== undefined);
+  if (sent !== undefined || !body.isEmpty) {
     const message = "A final upload has the bytes of its parts, and their length: send neither.";
-    throw new BadUserInputError(headers[0] ?? "body", message);
+    throw new BadUserInputError(sent ?? "body", message);
   }
   return services.concatenations.concatenate(user, concatenation, creation);
 }

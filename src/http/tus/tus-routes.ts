@@ -18,6 +18,7 @@ import {
   terminateSchema,
 } from "./tus-schema.ts";
 import type { TusHandler, TusServices } from "./tus-services.ts";
+import { UploadBody } from "./upload-body.ts";
 import { tellStatus } from "./upload-status.ts";
 
 /** Where tus gives a code another status than the rest of the REST side. */
@@ -66,10 +67,11 @@ export function registerTus(app: FastifyInstance, accounts: AccountService, serv
     for (const { url, handlers, schemas } of resources) {
       const handler = (request: FastifyRequest, reply: FastifyReply) =>
         dispatch(handlers, request, reply, accounts, services);
+      const config = { swagger: { exposeHeadRoute: true } };
       // The schemas are for the documentation.
       const compilers = { validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify };
       for (const [method, schema] of Object.entries(schemas))
-        scope.route({ method, url, schema, handler, ...compilers });
+        scope.route({ method, url, schema, handler, config, ...compilers });
     }
   });
 }
@@ -99,7 +101,12 @@ async function dispatch(
     void reply.header("tus-version", TUS_VERSION);
     throw new StatusError(412, "BAD_USER_INPUT", `This server speaks tus ${TUS_VERSION}: say so as Tus-Resumable.`);
   }
-  return handle({ request, reply, services, user: await signedIn(accounts, request) });
+  const body = new UploadBody(request);
+  try {
+    return await handle({ request, reply, services, body, user: await signedIn(accounts, request) });
+  } finally {
+    await body.close();
+  }
 }
 
 /** Section "OPTIONS". */

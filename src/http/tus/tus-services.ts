@@ -4,6 +4,7 @@ import type { FileService } from "../../files/file-service.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { ConcatenationService } from "../../uploads/concatenation-service.ts";
 import type { UploadService } from "../../uploads/upload-service.ts";
+import type { UploadBody } from "./upload-body.ts";
 
 /** What tus needs of the core. */
 export interface TusServices {
@@ -20,6 +21,7 @@ export interface TusRequest {
   request: FastifyRequest;
   reply: FastifyReply;
   user: User;
+  body: UploadBody;
   services: TusServices;
 }
 

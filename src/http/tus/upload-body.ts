@@ -7,33 +7,37 @@ import { header, OFFSET_OCTET_STREAM } from "./tus-headers.ts";
 /** What is still taken of a refused request, so that its client reads the answer. */
 const DROPPED = MAX_CHUNK_SIZE;
 
-export interface UploadBody {
-  bytes: AsyncIterable<Uint8Array>;
+/** A request's bytes; of a client that leaves, those that had come are given out first. */
+export class UploadBody {
+  readonly bytes: AsyncIterable<Uint8Array>;
   /** Bytes, when they are told before. */
-  length: number | undefined;
-}
+  readonly length: number | undefined;
+  readonly #request: FastifyRequest;
+  readonly #bytes: RequestBytes;
 
-export function hasBody(request: FastifyRequest): boolean {
-  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
-  return encoding !== undefined || Number(length ?? 0) > 0;
-}
+  /** At once, before anything else is waited for: what had come of a client that left meanwhile would be lost. */
+  constructor(request: FastifyRequest) {
+    const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+    this.#request = request;
+    this.#bytes = new RequestBytes(request.raw, Number.POSITIVE_INFINITY, { keepsArrived: true });
+    this.bytes = this.#bytes;
+    this.length = encoding === undefined ? Number(length ?? 0) : undefined;
+  }
 
-/**
- * Hands over a request's bytes; of a client that leaves, those that had come first.
- * @throws StatusError 415 for another media type than tus's
- */
-export async function withBody<T>(request: FastifyRequest, work: (body: UploadBody) => Promise<T>): Promise<T> {
-  const bytes = new RequestBytes(request.raw, Number.POSITIVE_INFINITY, { keepsArrived: true });
-  const { "content-length": contentLength, "transfer-encoding": encoding } = request.headers;
-  const length = encoding === undefined ? Number(contentLength ?? 0) : undefined;
-  try {
-    if (header(request, "content-type") !== OFFSET_OCTET_STREAM) {
-      throw new StatusError(415, "BAD_USER_INPUT", `Send the bytes as ${OFFSET_OCTET_STREAM}.`);
-    }
-    return await work({ bytes, length });
-  } finally {
-    const dropped = bytes.drop(DROPPED);
+  get isEmpty(): boolean {
+    return this.length === 0;
+  }
+
+  /** @throws StatusError 415 for another media type than tus's */
+  checkType(): void {
+    if (header(this.#request, "content-type") === OFFSET_OCTET_STREAM) return;
+    throw new StatusError(415, "BAD_USER_INPUT", `Send the bytes as ${OFFSET_OCTET_STREAM}.`);
+  }
+
+  /** Drops what wasn't read. */
+  async close(): Promise<void> {
+    const dropped = this.#bytes.drop(DROPPED);
     // Many clients read no answer before they have sent all. Those who send more have to.
-    if (length !== undefined && length <= DROPPED) await dropped;
+    if (this.length !== undefined && this.length <= DROPPED) await dropped;
   }
 }

@@ -17,6 +17,6 @@ function idOf(url: string): string {
   return path.replace(/\/+$/, "").split("/").at(-1) ?? "";
 }
 
-export function isFinal(header: string | null | undefined): boolean {
+export function isFinal(header: string | undefined): boolean {
   return header?.startsWith("final") ?? false;
 }
