@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { User } from "../accounts/user.ts";
 import type { Database } from "../database.ts";
@@ -16,6 +17,9 @@ import { isLive, lockUpload, refuseClosed, type UploadOptions, type UploadServic
 
 /** Blobs without a row are orphans to the sweeper, which takes them after a day: a checked body has this long. */
 const CHECKED_WITHIN_MS = 6 * 3600_000;
+
+/** How long somebody who asks for an offset waits for what is on its way. */
+const SETTLING_MS = 2_000;
 
 export interface Appended {
   /** Where the client thinks that the upload ends. */
@@ -37,6 +41,8 @@ export class AppendService {
   readonly #quotas: QuotaService;
   readonly #uploads: UploadService;
   readonly #options: UploadOptions;
+  /** By upload, what this process is taking in. Only a courtesy: what counts is in the database. */
+  readonly #underWay = new Map<string, Set<Promise<unknown>>>();
 
   constructor(
     database: Database,
@@ -60,6 +66,20 @@ export class AppendService {
   }
 
   /**
+   * As `find`, but first lets requests end that still bring bytes of this upload: whoever goes on after a broken
+   * connection often asks before all has been taken in that had come by it, and would send that again.
+   */
+  async findSettled(user: User, id: string): Promise<StoredFile> {
+    const found = await this.find(user, id);
+    const underWay = this.#underWay.get(found.id);
+    if (underWay === undefined) return found;
+    const patience = new AbortController();
+    await Promise.race([Promise.allSettled(underWay), sleep(SETTLING_MS, undefined, { signal: patience.signal })]);
+    patience.abort();
+    return this.find(user, id);
+  }
+
+  /**
    * Adds bytes to the end of an upload. They are kept chunk by chunk as they come: when this rejects because the client
    * left, all that had come is kept. The last byte of an upload completes it.
    * @param found as `find` gave it
@@ -73,9 +93,24 @@ export class AppendService {
     const limit = (upload.sizeKnown ? upload.size : this.#options.maxFileSize) - upload.receivedBytes;
     if (appended.length !== undefined && appended.length > limit) throw tooMuch(limit);
 
-    if (appended.checksum === undefined) await this.#appendAsTheyCome(upload, appended, limit);
-    else await this.#appendChecked(upload, appended, appended.checksum, limit);
+    await this.#announce(
+      upload.id,
+      appended.checksum === undefined
+        ? this.#appendAsTheyCome(upload, appended, limit)
+        : this.#appendChecked(upload, appended, appended.checksum, limit),
+    );
     return this.completeIfWhole(user, upload);
+  }
+
+  async #announce(id: string, work: Promise<void>): Promise<void> {
+    const underWay = this.#underWay.get(id) ?? new Set();
+    this.#underWay.set(id, underWay.add(work));
+    try {
+      await work;
+    } finally {
+      underWay.delete(work);
+      if (underWay.size === 0) this.#underWay.delete(id);
+    }
   }
 
   /** Completes an upload of which all bytes are there: the process may have died before it could. */

@@ -5,7 +5,7 @@ import { type TusRequest, uploadId } from "./tus-services.ts";
 
 /** HEAD: sections "HEAD", "Creation" and "Concatenation" say what it tells. */
 export async function tellStatus({ request, reply, user, services }: TusRequest): Promise<FastifyReply> {
-  const found = await services.appends.find(user, uploadId(request));
+  const found = await services.appends.findSettled(user, uploadId(request));
   // A part whose concatenation was answered into the void is asked for again, before it is repeated.
   if (found.status !== "CONCATENATED") refuseClosed(found);
   const upload = await services.appends.completeIfWhole(user, found);

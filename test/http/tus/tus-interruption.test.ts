@@ -9,6 +9,8 @@ import { startService, type TestService } from "../../support/service.ts";
 import { idOf, TusRequests } from "../../support/tus-requests.ts";
 
 const CHUNK = 65_536;
+/** Who asks for an offset is kept waiting while bytes come. */
+const PATIENT = { timeout: 20_000 };
 
 describe.each(dialects)("interrupted tus uploads on %s", (dialect) => {
   let service: TestService;
@@ -36,7 +38,7 @@ describe.each(dialects)("interrupted tus uploads on %s", (dialect) => {
       const request = tus.begin(path, 0, bytes.length, bytes.subarray(0, sent));
       request.end();
       await request.closed;
-      await expect.poll(() => tus.offset(path)).toBe(sent);
+      await expect.poll(() => tus.offset(path), PATIENT).toBe(sent);
       await finish(path);
     },
   );
@@ -47,11 +49,11 @@ describe.each(dialects)("interrupted tus uploads on %s", (dialect) => {
       const path = await begin();
       const sent = 9 * CHUNK + 1;
       const request = tus.begin(path, 0, bytes.length, bytes.subarray(0, sent));
-      await expect.poll(() => tus.offset(path)).toBeGreaterThanOrEqual(4 * CHUNK);
+      await expect.poll(() => tus.offset(path), PATIENT).toBeGreaterThanOrEqual(4 * CHUNK);
       const kept = await tus.offset(path);
       expect(kept % CHUNK).toBe(0);
       request[how]();
-      await expect.poll(() => tus.offset(path)).toBeGreaterThan(kept);
+      await expect.poll(() => tus.offset(path), PATIENT).toBeGreaterThan(kept);
       // A reset may overtake what was sent before it.
       if (how === "end") expect(await tus.offset(path)).toBe(sent);
       await finish(path);
@@ -67,7 +69,7 @@ describe.each(dialects)("interrupted tus uploads on %s", (dialect) => {
     for (const request of requests) request.reset();
     const file = Buffer.from(await (await tus.client.download(idOf(path))).arrayBuffer());
     expect(file.equals(bytes)).toBe(true);
-    await expect.poll(async () => (await filesOnNodes(service.folder)).length - before).toBe(11);
+    await expect.poll(async () => (await filesOnNodes(service.folder)).length - before, PATIENT).toBe(11);
   });
 
   test("a request that is overtaken by another is refused with 409, and harms nothing", async () => {
@@ -90,7 +92,7 @@ describe.each(dialects)("interrupted tus uploads on %s", (dialect) => {
     request.send(bytes.subarray(100));
     expect(await request.status).toBe(410);
     request.reset();
-    await expect.poll(async () => (await tus.send("HEAD", path)).status).toBe(410);
+    await expect.poll(async () => (await tus.send("HEAD", path)).status, PATIENT).toBe(410);
   });
 
   test("an expired upload is gone, and what it reserved is free", async () => {
