@@ -14,12 +14,32 @@ import { StoredFile } from "./src/files/file.ts";
 import { FileChunk } from "./src/files/manifest.ts";
 import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
+import { Deployment, NodeRecord } from "./src/nodes/node-record.ts";
+import { Lease } from "./src/upkeep/lease.ts";
+import { Repair } from "./src/upkeep/repair.ts";
+import { Scrub } from "./src/upkeep/scrub.ts";
+import { UpkeepRequest } from "./src/upkeep/upkeep-request.ts";
 import { TusUpload } from "./src/uploads/tus-upload.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
 const common = {
-  entities: [User, AccessToken, StoredFile, Chunk, ChunkReplica, FileChunk, DownloadLink, TusUpload],
+  entities: [
+    User,
+    AccessToken,
+    StoredFile,
+    Chunk,
+    ChunkReplica,
+    FileChunk,
+    DownloadLink,
+    Deployment,
+    NodeRecord,
+    Lease,
+    Repair,
+    Scrub,
+    UpkeepRequest,
+    TusUpload,
+  ],
   extensions: [Migrator],
 } satisfies Partial<Options>;
 

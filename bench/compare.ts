@@ -18,12 +18,11 @@ export interface Row {
   rounds: number;
 }
 
-/** Something measured beside others: a server under one load. */
-export interface Contestant {
-  name: string;
-  server: Server;
-  load(): Promise<Omit<Load, "port">>;
-}
+/** Something measured beside others: a server under one load, or with one client. */
+export type Contestant = { name: string; server: Server } & (
+  | { load(): Promise<Omit<Load, "port">> }
+  | { run(): Promise<LoadResult> }
+);
 
 interface Round extends LoadResult {
   serverCpuSeconds: number;
@@ -45,12 +44,13 @@ async function warmMemory(): Promise<void> {
   await rm(folder, { recursive: true });
 }
 
-async function measure({ server, load }: Contestant): Promise<Round> {
-  const job = { port: server.port, ...(await load()) };
+async function measure(contestant: Contestant): Promise<Round> {
+  const { server } = contestant;
+  const job = "load" in contestant ? { port: server.port, ...(await contestant.load()) } : undefined;
   await warmMemory();
   resetPeakRss(server.pid);
   const before = cpuSeconds(server.pid);
-  const result = await generate(job);
+  const result = "run" in contestant ? await contestant.run() : await generate(job as Load);
   const round = { ...result, serverCpuSeconds: cpuSeconds(server.pid) - before, peakRss: peakRssMiB(server.pid) };
   await server.clean?.();
   return round;

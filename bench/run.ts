@@ -3,20 +3,26 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { cephSuite } from "./suites/ceph.ts";
+import { clientSuite } from "./suites/client.ts";
 import { diskSuite } from "./suites/disk.ts";
 import { downloadSuite } from "./suites/download.ts";
 import { floorSuite } from "./suites/floor.ts";
 import { memorySuite } from "./suites/memory.ts";
 import { metadataSuite } from "./suites/metadata.ts";
+import { replicasSuite } from "./suites/replicas.ts";
 import { uploadSuite } from "./suites/upload.ts";
 import { workersSuite } from "./suites/workers.ts";
 
 const suites: Record<string, (folder: string, rounds: number) => Promise<object[]>> = {
   upload: uploadSuite,
+  client: clientSuite,
   disk: diskSuite,
   floor: floorSuite,
   download: downloadSuite,
   workers: workersSuite,
+  replicas: replicasSuite,
+  ceph: cephSuite,
   metadata: metadataSuite,
   memory: memorySuite,
 };

@@ -42,6 +42,8 @@ export class BackgroundJob {
       try {
         if (await this.#work(signal)) continue;
       } catch (error) {
+        // Told to stop, it stops as it likes.
+        if (signal.aborted) return;
         this.#log.warn({ job: this.#name, err: error }, "background job failed; it is tried again");
       }
       await sleep(this.#intervalMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => {});

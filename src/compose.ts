@@ -1,13 +1,11 @@
 import { isAbsolute, resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { databaseOptions } from "../mikro-orm.config.ts";
 import { AccountService } from "./accounts/account-service.ts";
 import { Passwords } from "./accounts/passwords.ts";
 import { QuotaService } from "./accounts/quota-service.ts";
 import { BackgroundJob } from "./background.ts";
 import type { Config } from "./config.ts";
-import { Database } from "./database.ts";
 import { DownloadLinkService } from "./files/download-link-service.ts";
 import { DownloadService } from "./files/download-service.ts";
 import { FileService } from "./files/file-service.ts";
@@ -16,10 +14,13 @@ import { registerGraphQLRoute } from "./graphql/graphql-route.ts";
 import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
-import { LocalNode } from "./storage/local-node.ts";
-import { NodeSet } from "./storage/node-set.ts";
+import { placeOf } from "./node-setting.ts";
+import type { NodeReport } from "./storage/node-health.ts";
+import { setUpStorage } from "./storage-setup.ts";
+import { upkeepJobs } from "./upkeep-jobs.ts";
 import { AppendService } from "./uploads/append-service.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
+import type { StoredChunk } from "./uploads/chunk-record.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
 import { ConcatenationService } from "./uploads/concatenation-service.ts";
 import { expireUploads } from "./uploads/expiry.ts";
@@ -32,22 +33,17 @@ const LEFTOVER_AGE_MS = 24 * 3600_000;
 
 export interface Service {
   app: FastifyInstance;
+  /** As the start found them. */
+  nodes: readonly NodeReport[];
   /** Finishes what is in flight, then lets go of everything. */
   close(): Promise<void>;
 }
 
 /** Builds the whole service from its settings, with the database migrated and the background work under way. */
 export async function compose(config: Config, log: Logger): Promise<Service> {
-  const { durability } = config;
-  // Before the database: a folder that can't be had leaves no connection open.
-  const nodes = await Promise.all(
-    config.storageNodes.map(({ name, directory }) => LocalNode.open(name, directory, { durability })),
-  );
-  const database = await Database.open(databaseOptions(config.databaseUrl), {
-    durability,
-    log: (message) => log.info(message),
-  });
-  const storage = new NodeSet({ nodes, replicas: config.replicas, logger: log });
+  const setup = await setUpStorage(config, log, () => jobs.wakeRepairs());
+  const { database, registry, storage, upkeep, nodes } = setup;
+  const jobs = upkeepJobs(upkeep, () => registry.draining, config.scrubPeriodMs, log);
 
   const sweep = new BackgroundJob("sweep", SWEEP_INTERVAL_MS, sweepOnce, log);
   const freed = () => sweep.wake();
@@ -66,7 +62,12 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   };
   const uploads = new UploadService(database, quotas, uploadOptions, freed);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
-  const appends = new AppendService(database, storage, quotas, uploads, uploadOptions);
+  // What the writing told of them may have been given up: there were no such chunks yet.
+  const onLateRows = (recorded: readonly StoredChunk[]) => {
+    const short = recorded.filter(({ nodes }) => nodes.length < storage.replicas);
+    for (const { id } of short) setup.repairs.report(id, "UNDER_REPLICATED");
+  };
+  const appends = new AppendService(database, storage, quotas, uploads, uploadOptions, onLateRows);
   const concatenations = new ConcatenationService(database, uploadOptions, freed);
 
   async function sweepOnce(signal: AbortSignal): Promise<boolean> {
@@ -86,7 +87,16 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     log,
   );
 
-  const schema = buildGraphQLSchema({ accounts, quotas, files, links, uploads, chunks });
+  const schema = buildGraphQLSchema({
+    accounts,
+    quotas,
+    files,
+    links,
+    uploads,
+    chunks,
+    nodes,
+    requests: upkeep.requests,
+  });
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
   const app = await buildApp({
     logger: log,
@@ -102,14 +112,17 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   });
   sweep.start();
   tidy.start();
+  jobs.start();
 
   return {
     app,
+    nodes: await storage.status(),
     async close() {
       await app.close();
-      await Promise.all([sweep.stop(), tidy.stop()]);
+      // All at once: each may have to wait until a database that says nothing is given up.
+      await Promise.all([sweep.stop(), tidy.stop(), jobs.stop(), setup.stop()]);
       await apollo.stop();
-      await database.close();
+      await setup.close();
     },
   };
 }
@@ -118,12 +131,15 @@ const UNSAFE =
   "  DURABILITY=os: what is acknowledged is lost in a power cut if the operating system had not written it yet.";
 
 /** Where things are, for the person who started the service. */
-export function describe(config: Config, address: string): string {
+export function describe(config: Config, address: string, nodeReports: readonly NodeReport[]): string {
   const path = (text: string) => (isAbsolute(text) ? text : resolve(text));
   const database = config.databaseUrl.startsWith("sqlite:")
     ? `embedded SQLite, ${path(config.databaseUrl.slice("sqlite:".length))}`
     : config.databaseUrl.replace(/\/\/[^@]*@/, "//");
-  const nodes = config.storageNodes.map(({ name, directory }) => `${name} ${path(directory)}`);
+  const nodes = config.storageNodes.map(
+    (node) => `${node.name} ${node.kind === "LOCAL" ? path(node.directory) : placeOf(node)}`,
+  );
+  const down = nodeReports.filter(({ state }) => state === "DOWN");
   return [
     `Stowage listens at ${address}`,
     `  playground  ${address}/graphql`,
@@ -131,6 +147,7 @@ export function describe(config: Config, address: string): string {
     `  health      ${address}/health/ready`,
     `  storage     ${nodes.join(", ")} (${config.replicas === 1 ? "1 copy" : `${config.replicas} copies`} of each chunk)`,
     `  database    ${database}`,
+    ...down.map(({ name, error }) => `  ${name} is DOWN  ${error instanceof Error ? error.message : error}`),
     ...(config.durability === "os" ? [UNSAFE] : []),
     "  Ctrl-C ends it when what is in flight is done; a second one at once.",
   ].join("\n");

@@ -1,14 +1,18 @@
 import { availableParallelism } from "node:os";
 import ms, { type StringValue } from "ms";
 import { z } from "zod";
+import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
+import { LARGEST_RESERVATION } from "./storage/memory-budget.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 
 const KIB = 1024;
+const MIB = KIB ** 2;
+const GIB = KIB ** 3;
 
 const byteUnits = ["", "KIB", "MIB", "GIB", "TIB"];
 
 /** "8 MiB", "8MB", "8M" and "8388608" are the same: units are powers of 1024. */
-function parseBytes(text: string): number | undefined {
+export function parseBytes(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:I?B)?|B)?$/i.exec(text.trim());
   if (match === null) return undefined;
   const unit = match[2] === undefined ? 0 : byteUnits.indexOf(`${match[2].toUpperCase()}IB`);
@@ -78,33 +82,29 @@ function choice<const T extends readonly [string, ...string[]]>(values: T, fallb
   return z.enum(values, { error: values.join(" or ") }).default(fallback as never);
 }
 
-export interface NodeConfig {
-  name: string;
-  /** The node's folder. */
-  directory: string;
+/** Milliseconds; null for `off`. */
+function durationOrOff(fallback: string, max: number) {
+  const takes = `off, or a duration from ${ms(1000)} to ${ms(max)}, such as 12h or 30d`;
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      if (text.trim() === "off") return null;
+      const value = parseDuration(text);
+      if (value !== undefined && value >= 1000 && value <= max) return value;
+      context.addIssue({ code: "custom", message: takes });
+      return z.NEVER;
+    });
 }
 
 const storageNodes = z
   .string()
   .default("node1=file:storage/node1,node2=file:storage/node2")
   .transform((text, context) => {
-    const nodes: NodeConfig[] = [];
-    for (const entry of text.split(",")) {
-      const match = /^([a-z0-9][a-z0-9_-]{0,63})=file:(.+)$/.exec(entry.trim());
-      if (match !== null) nodes.push({ name: match[1] as string, directory: match[2] as string });
-      else return refuse();
-    }
-    const distinct = (values: string[]) => new Set(values).size === values.length;
-    if (distinct(nodes.map((node) => node.name)) && distinct(nodes.map((node) => node.directory))) return nodes;
-    return refuse();
-
-    function refuse() {
-      context.addIssue({
-        code: "custom",
-        message: "a list such as node1=file:storage/node1,node2=file:/mnt/disk2, each name and folder once",
-      });
-      return z.NEVER;
-    }
+    const nodes = parseStorageNodes(text);
+    if (nodes !== undefined) return nodes;
+    context.addIssue({ code: "custom", message: STORAGE_NODES_TAKE });
+    return z.NEVER;
   });
 
 const databaseUrl = z
@@ -129,6 +129,12 @@ const settings = z.object({
   DATABASE_URL: databaseUrl,
   STORAGE_NODES: storageNodes,
   REPLICAS: integer(1, 16, "1"),
+  S3_MEMORY: bytes(LARGEST_RESERVATION, Number.MAX_SAFE_INTEGER, "128MiB"),
+  WRITE_QUORUM: z
+    .string()
+    .default("auto")
+    .refine((text) => text === "auto" || /^([1-9]|1[0-6])$/.test(text), { error: "auto, or a number up to REPLICAS" }),
+  NODE_TIMEOUT: duration("30s"),
   DURABILITY: choice(["fsync", "os"], "fsync"),
   WORKERS: z
     .string()
@@ -145,6 +151,9 @@ const settings = z.object({
   INTROSPECTION: choice(["on", "off"], "on"),
   IDLE_TIMEOUT: duration("60s"),
   LOG_LEVEL: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "info"),
+  REPAIR_RATE: bytes(MIB, 1024 * GIB, "100MiB"),
+  SCRUB_PERIOD: durationOrOff("30d", ms("3650d")),
+  SCRUB_RATE: bytes(MIB, 1024 * GIB, "50MiB"),
   CORS_ORIGINS: corsOrigins,
   TRUST_PROXY: choice(["off", "on"], "off"),
 });
@@ -153,6 +162,12 @@ export interface Config {
   databaseUrl: string;
   storageNodes: NodeConfig[];
   replicas: number;
+  /** Bytes that uploads on their way to S3 nodes may hold, in each process. */
+  s3Memory: number;
+  /** Copies without which a chunk is refused; null for as many as can be had. */
+  writeQuorum: number | null;
+  /** How long a node may take for a step before another takes its place. */
+  nodeTimeoutMs: number;
   /** Whether what is acknowledged was synced to disk, or left to the operating system to write. */
   durability: "fsync" | "os";
   /** Processes that share the port. */
@@ -168,6 +183,11 @@ export interface Config {
   uploadExpiryMs: number;
   tokenExpiryMs: number;
   idleTimeoutMs: number;
+  /** Bytes a second. */
+  repairRate: number;
+  scrubRate: number;
+  /** Null for never. */
+  scrubPeriodMs: number | null;
   registrationOpen: boolean;
   introspection: boolean;
   logLevel: string;
@@ -187,8 +207,11 @@ function workerCount(workers: string, databaseUrl: string): number {
   );
 }
 
-function withoutPassword(value: string): string {
-  return value.replace(/(:\/\/[^:/@]*:)[^@]*@/, "$1***@");
+/** A key may also have been given as an option, where none belongs. */
+function withoutSecrets(value: string): string {
+  return value
+    .replace(/(:\/\/[^:/@]*:)[^@]*@/g, "$1***@")
+    .replace(/([?&](?!endpoint=|region=)[^=&,]*=)[^&,]*/g, "$1***");
 }
 
 /** @throws ConfigError */
@@ -199,7 +222,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const name = String(issue?.path[0]);
-    throw new ConfigError(`${name}=${withoutPassword(set[name] ?? "")} can't be used: it takes ${issue?.message}.`);
+    throw new ConfigError(`${name}=${withoutSecrets(set[name] ?? "")} can't be used: it takes ${issue?.message}.`);
   }
   const { data } = parsed;
   if (data.REPLICAS > data.STORAGE_NODES.length) {
@@ -207,10 +230,25 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       `REPLICAS=${data.REPLICAS} can't be used: it takes at most the number of STORAGE_NODES, ${data.STORAGE_NODES.length}.`,
     );
   }
+  const s3Copies = Math.min(data.REPLICAS, data.STORAGE_NODES.filter(({ kind }) => kind === "S3").length);
+  if (data.S3_MEMORY < s3Copies * LARGEST_RESERVATION) {
+    throw new ConfigError(
+      `S3_MEMORY=${set["S3_MEMORY"] ?? data.S3_MEMORY} can't be used: it takes at least ${LARGEST_RESERVATION} bytes for each copy on an S3 node, so ${s3Copies * LARGEST_RESERVATION}.`,
+    );
+  }
+  const writeQuorum = data.WRITE_QUORUM === "auto" ? null : Number(data.WRITE_QUORUM);
+  if (writeQuorum !== null && writeQuorum > data.REPLICAS) {
+    throw new ConfigError(
+      `WRITE_QUORUM=${writeQuorum} can't be used: it takes auto, or a number up to REPLICAS, ${data.REPLICAS}.`,
+    );
+  }
   return {
     databaseUrl: data.DATABASE_URL,
     storageNodes: data.STORAGE_NODES,
     replicas: data.REPLICAS,
+    s3Memory: data.S3_MEMORY,
+    writeQuorum,
+    nodeTimeoutMs: data.NODE_TIMEOUT,
     durability: data.DURABILITY,
     workers: workerCount(data.WORKERS, data.DATABASE_URL),
     host: data.HOST,
@@ -221,6 +259,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     uploadExpiryMs: data.UPLOAD_EXPIRY,
     tokenExpiryMs: data.TOKEN_EXPIRY,
     idleTimeoutMs: data.IDLE_TIMEOUT,
+    repairRate: data.REPAIR_RATE,
+    scrubRate: data.SCRUB_RATE,
+    scrubPeriodMs: data.SCRUB_PERIOD,
     registrationOpen: data.REGISTRATION === "open",
     introspection: data.INTROSPECTION === "on",
     logLevel: data.LOG_LEVEL,

@@ -9,7 +9,7 @@ export async function serve(config: Config, log: Logger): Promise<string> {
   try {
     const address = await service.app.listen({ host: config.host, port: config.port });
     closeOnSignals(() => service.close(), log);
-    return describe(config, address);
+    return describe(config, address, service.nodes);
   } catch (error) {
     await service.close();
     throw error;

@@ -23,6 +23,8 @@ describe("readConfig", () => {
         { name: "node2", directory: "storage/node2" },
       ],
       replicas: 1,
+      writeQuorum: null,
+      nodeTimeoutMs: 30_000,
       host: "127.0.0.1",
       port: 4000,
       chunkSize: 8 * MIB,
@@ -31,6 +33,9 @@ describe("readConfig", () => {
       uploadExpiryMs: 7 * DAY_MS,
       tokenExpiryMs: 30 * DAY_MS,
       idleTimeoutMs: 60_000,
+      repairRate: 100 * MIB,
+      scrubRate: 50 * MIB,
+      scrubPeriodMs: 30 * DAY_MS,
       registrationOpen: true,
       introspection: true,
       logLevel: "info",
@@ -78,10 +83,20 @@ describe("readConfig", () => {
     expect(readConfig({ DEFAULT_QUOTA: text }).defaultQuotaBytes).toBe(bytes);
   });
 
+  test.each([
+    ["30d", 30 * DAY_MS],
+    ["2s", 2000],
+    ["off", null],
+  ])("SCRUB_PERIOD=%s is %j ms", (text, scrubPeriodMs) => {
+    expect(readConfig({ SCRUB_PERIOD: text })).toMatchObject({ scrubPeriodMs });
+  });
+
   test("takes other nodes, origins and databases", () => {
     const config = readConfig({
       STORAGE_NODES: "a=file:/mnt/a, b-2=file:relative/b,c=file:/with=and:signs",
       REPLICAS: "3",
+      WRITE_QUORUM: "2",
+      NODE_TIMEOUT: "5s",
       CORS_ORIGINS: "https://app.example, http://localhost:5173",
       DATABASE_URL: "mysql://stowage:p%40ss@db.example:3307/files",
       PORT: "0",
@@ -96,6 +111,8 @@ describe("readConfig", () => {
         { name: "c", directory: "/with=and:signs" },
       ],
       replicas: 3,
+      writeQuorum: 2,
+      nodeTimeoutMs: 5000,
       corsOrigins: ["https://app.example", "http://localhost:5173"],
       databaseUrl: "mysql://stowage:p%40ss@db.example:3307/files",
       port: 0,
@@ -112,12 +129,25 @@ describe("readConfig", () => {
     ["STORAGE_NODES", "node1", "node1=file:storage/node1"],
     ["STORAGE_NODES", "Node1=file:a", "node1=file:storage/node1"],
     ["STORAGE_NODES", "a=file:", "node1=file:storage/node1"],
-    ["STORAGE_NODES", "a=file:x,a=file:y", "each name and folder once"],
-    ["STORAGE_NODES", "a=file:x,b=file:x", "each name and folder once"],
+    ["STORAGE_NODES", "a=file:x,a=file:y", "each name and place once"],
+    ["STORAGE_NODES", "a=file:x,b=file:x", "each name and place once"],
     ["STORAGE_NODES", "a=file:x,", "node1=file:storage/node1"],
+    ["STORAGE_NODES", "a=s3:bucket", "archive=s3://bucket/prefix"],
+    ["STORAGE_NODES", "a=s3://B", "archive=s3://bucket/prefix"],
+    ["STORAGE_NODES", "a=s3://bucket/x/../y", "archive=s3://bucket/prefix"],
+    ["STORAGE_NODES", "a=s3://bucket/x//y", "archive=s3://bucket/prefix"],
+    ["STORAGE_NODES", "a=s3://bucket?endpoint=ftp://host", "archive=s3://bucket/prefix"],
+    ["STORAGE_NODES", "a=s3://bucket?endpoint=http://host/path", "archive=s3://bucket/prefix"],
+    ["STORAGE_NODES", "a=s3://bucket?region=", "archive=s3://bucket/prefix"],
+    ["STORAGE_NODES", "a=s3://bucket/x,b=s3://bucket/x/", "each name and place once"],
+    ["S3_MEMORY", "9MiB", "bytes, such as"],
     ["REPLICAS", "0", "a whole number from 1 to 16"],
     ["REPLICAS", "1.5", "a whole number from 1 to 16"],
     ["REPLICAS", "3", "at most the number of STORAGE_NODES, 2"],
+    ["WRITE_QUORUM", "0", "auto, or a number up to REPLICAS"],
+    ["WRITE_QUORUM", "17", "auto, or a number up to REPLICAS"],
+    ["WRITE_QUORUM", "2", "auto, or a number up to REPLICAS, 1"],
+    ["NODE_TIMEOUT", "500ms", "a duration from 1s to 25d"],
     ["PORT", "65536", "a whole number from 0 to 65535"],
     ["PORT", "http", "a whole number from 0 to 65535"],
     ["PORT", "-1", "a whole number from 0 to 65535"],
@@ -132,6 +162,9 @@ describe("readConfig", () => {
     ["UPLOAD_EXPIRY", "forever", "a duration from 1s to 3650d"],
     ["TOKEN_EXPIRY", "3651d", "a duration from 1s to 3650d"],
     ["IDLE_TIMEOUT", "30d", "a duration from 1s to 25d"],
+    ["SCRUB_PERIOD", "never", "off, or a duration from 1s to 3650d"],
+    ["SCRUB_RATE", "0", "from 1048576 to"],
+    ["REPAIR_RATE", "1KiB", "from 1048576 to"],
     ["REGISTRATION", "shut", "open or closed"],
     ["INTROSPECTION", "yes", "on or off"],
     ["TRUST_PROXY", "true", "off or on"],
@@ -146,6 +179,44 @@ describe("readConfig", () => {
     expect(text).toContain(`${name}=${value} can't be used`);
     expect(text).toContain(takes);
     expect(text).not.toContain("\n");
+  });
+
+  test("takes folders and buckets in one list", () => {
+    const nodes =
+      "a=file:/mnt/a,b=s3://bucket,c=s3://my.bucket/some/prefix/?endpoint=http://127.0.0.1:9000&region=eu-1,d=s3://bucket?endpoint=https://s3.example/,e=s3://bucket-2?region=eu-west-1";
+    expect(readConfig({ STORAGE_NODES: nodes }).storageNodes).toEqual(
+      [
+        { kind: "LOCAL", name: "a", directory: "/mnt/a" },
+        { kind: "S3", name: "b", bucket: "bucket", prefix: "", endpoint: null, region: null },
+        {
+          kind: "S3",
+          name: "c",
+          bucket: "my.bucket",
+          prefix: "some/prefix",
+          endpoint: "http://127.0.0.1:9000",
+          region: "eu-1",
+        },
+        { kind: "S3", name: "d", bucket: "bucket", prefix: "", endpoint: "https://s3.example", region: "us-east-1" },
+        { kind: "S3", name: "e", bucket: "bucket-2", prefix: "", endpoint: null, region: "eu-west-1" },
+      ].map((node) => expect.objectContaining(node)),
+    );
+  });
+
+  test("S3_MEMORY has to suffice for all copies of a chunk on S3 nodes", () => {
+    const settings = { STORAGE_NODES: "a=s3://one,b=s3://two,c=file:c", REPLICAS: "2" };
+    expect(readConfig({ ...settings, S3_MEMORY: "20MiB" }).s3Memory).toBe(20 * MIB);
+    expect(message({ ...settings, S3_MEMORY: "19MiB" })).toContain("S3_MEMORY=19MiB can't be used");
+  });
+
+  test.each([
+    "a=s3://key:s3cret@bucket",
+    "a=file:x,b=s3://key:s3/cr/et@bucket/prefix,c=s3://key:s3cret@other",
+    "a=s3://bucket?endpoint=http://key:s3cret@host:9000",
+    "a=s3://bucket?endpoint=http://host&secretAccessKey=s3cret&region=x",
+  ])("STORAGE_NODES=%s is refused, and no secret is shown", (nodes) => {
+    const text = message({ STORAGE_NODES: nodes });
+    expect(text).toContain("***");
+    expect(text).not.toMatch(/s3cret|cr\/et/);
   });
 
   test("never shows a password", () => {

@@ -9,6 +9,8 @@ export interface Server {
   name: string;
   port: number;
   pid: number;
+  /** For clients of its own kind. */
+  token?: string;
   /** What uploads `chunks` chunks of CHUNK bytes, dealt out to as many connections. */
   uploads?(connections: number, chunks: number): Promise<LoadRequest[][]>;
   /** Lets go of what was uploaded, so that runs don't fill the disk. */

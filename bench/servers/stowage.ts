@@ -78,6 +78,7 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     name,
     port,
     pid: server.pid,
+    token,
     stop: server.stop,
     async uploads(connections, chunks) {
       const id = await begin(chunks * CHUNK);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { type Contestant, compare, printRows, type Row } from "../compare.ts";
-import type { LoadRequest } from "../load/generator.ts";
+import { compare, printRows, type Row } from "../compare.ts";
+import type { Load, LoadRequest } from "../load/generator.ts";
 import { nginxPath, startNginx, startReadStream, startTus } from "../servers/peers.ts";
 import { type Server, startAll } from "../servers/server.ts";
 import { startStowage } from "../servers/stowage.ts";
@@ -38,7 +38,7 @@ export async function downloadSuite(folder: string, rounds: number): Promise<Row
   try {
     const heads = new Map<Server, string>();
     for (const server of servers) heads.set(server, (await server.fileOf?.(FILE))?.head ?? "");
-    const each = (load: (head: string) => Omit<Awaited<ReturnType<Contestant["load"]>>, "port">, except = "") =>
+    const each = (load: (head: string) => Omit<Load, "port">, except = "") =>
       servers
         .filter(({ name }) => name !== except)
         .map((server) => ({ name: server.name, server, load: async () => load(heads.get(server) ?? "") }));

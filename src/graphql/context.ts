@@ -1,5 +1,5 @@
 import type { User } from "../accounts/user.ts";
-import { InvalidTokenError, UnauthenticatedError } from "../errors.ts";
+import { InvalidTokenError, StowageError, UnauthenticatedError } from "../errors.ts";
 
 /** What a resolver knows of the request it works for. */
 export interface GraphQLContext {
@@ -16,5 +16,12 @@ export interface GraphQLContext {
 export async function signedIn(context: GraphQLContext): Promise<User> {
   const user = await context.user();
   if (user === null) throw context.token === undefined ? new UnauthenticatedError() : new InvalidTokenError();
+  return user;
+}
+
+/** @throws UnauthenticatedError without a valid token; StowageError FORBIDDEN for anybody else */
+export async function administrator(context: GraphQLContext): Promise<User> {
+  const user = await signedIn(context);
+  if (user.role !== "ADMIN") throw new StowageError("FORBIDDEN", "This is for administrators.");
   return user;
 }

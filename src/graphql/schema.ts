@@ -6,11 +6,14 @@ import type { AccountService } from "../accounts/account-service.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { DownloadLinkService } from "../files/download-link-service.ts";
 import type { FileService } from "../files/file-service.ts";
+import type { NodeService } from "../nodes/node-service.ts";
+import type { UpkeepRequests } from "../upkeep/upkeep-requests.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import type { UploadService } from "../uploads/upload-service.ts";
 import { AccountResolver } from "./account-resolver.ts";
 import { DownloadLinkResolver } from "./download-link-resolver.ts";
 import { FileResolver } from "./file-resolver.ts";
+import { NodeResolver } from "./node-resolver.ts";
 import { UploadResolver } from "./upload-resolver.ts";
 
 /** What the resolvers call. */
@@ -21,6 +24,8 @@ export interface Services {
   links: DownloadLinkService;
   uploads: UploadService;
   chunks: ChunkService;
+  nodes: NodeService;
+  requests: UpkeepRequests;
 }
 
 /** @param services none where the schema is only printed */
@@ -30,9 +35,10 @@ export function buildGraphQLSchema(services?: Services): GraphQLSchema {
     new FileResolver(services.files),
     new DownloadLinkResolver(services.links),
     new UploadResolver(services.uploads, services.chunks),
+    new NodeResolver(services.nodes, services.requests),
   ];
   return buildSchemaSync({
-    resolvers: [AccountResolver, FileResolver, DownloadLinkResolver, UploadResolver],
+    resolvers: [AccountResolver, FileResolver, DownloadLinkResolver, UploadResolver, NodeResolver],
     container: { get: (resolver) => instances?.find((instance) => instance instanceof resolver) },
     // The core checks its input, for every adapter alike.
     validate: false,

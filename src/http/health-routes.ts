@@ -2,7 +2,8 @@ import type { FastifyInstance } from "fastify";
 
 export interface NodeReadiness {
   name: string;
-  up: boolean;
+  kind: "LOCAL" | "S3";
+  state: "UP" | "DRAINING" | "DOWN";
   freeBytes: number | null;
   failures: number;
 }
@@ -42,7 +43,8 @@ const readySchema = {
               type: "object",
               properties: {
                 name: { type: "string" },
-                state: { type: "string", enum: ["UP", "DOWN"] },
+                kind: { type: "string", enum: ["LOCAL", "S3"] },
+                state: { type: "string", enum: ["UP", "DRAINING", "DOWN"] },
                 freeBytes: { type: ["integer", "null"] },
                 failures: { type: "integer", description: "Reads and writes that failed on it since the start" },
               },
@@ -68,16 +70,11 @@ export function registerHealthRoutes(app: FastifyInstance, readiness: Readiness)
       ),
       readiness.nodes(),
     ]);
-    const ready = database === "up" && nodes.some((node) => node.up);
+    const ready = database === "up" && nodes.some(({ state }) => state !== "DOWN");
     return reply.code(ready ? 200 : 503).send({
       status: ready ? "ok" : "unavailable",
       database,
-      nodes: nodes.map(({ name, up, freeBytes, failures }) => ({
-        name,
-        state: up ? "UP" : "DOWN",
-        freeBytes,
-        failures,
-      })),
+      nodes: nodes.map(({ name, kind, state, freeBytes, failures }) => ({ name, kind, state, freeBytes, failures })),
     });
   });
 }

@@ -1,12 +1,12 @@
-/** A node's copy of a blob isn't what was stored: a block's checksum doesn't hold, or the length is wrong. */
+/** A node's copy of a blob isn't what was stored: a checksum doesn't hold, the length is wrong, or the disk can't read it. */
 export class CorruptBlobError extends Error {
   readonly blobId: string;
   readonly node: string;
-  /** Zero-based: the first block that is bad; null where the whole length is wrong. */
+  /** Zero-based: the first block that is bad; null where that isn't known. */
   readonly block: number | null;
 
-  constructor(blobId: string, node: string, block: number | null, what: string) {
-    super(`Blob ${blobId} on ${node} is corrupt: ${what}`);
+  constructor(blobId: string, node: string, block: number | null, what: string, cause?: unknown) {
+    super(`Blob ${blobId} on ${node} is corrupt: ${what}`, { cause });
     this.name = new.target.name;
     this.blobId = blobId;
     this.node = node;

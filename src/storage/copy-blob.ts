@@ -1,4 +1,8 @@
+import { inTime } from "./patience.ts";
 import type { BlobWriter, StorageNode, StoredBlob } from "./storage-node.ts";
+
+/** Milliseconds for each of the target's steps. */
+const TIMEOUT_MS = 30_000;
 
 /**
  * Copies a blob, verified on the way, and commits the copy. Rejects, and leaves nothing on the target, when it can't.
@@ -9,14 +13,20 @@ export async function copyBlob(
   source: Pick<StorageNode, "read">,
   target: StorageNode,
   signal?: AbortSignal,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<BlobWriter> {
-  const writer = await target.create(blob.id, blob.size, signal);
+  const creating = target.create(blob.id, blob.size, signal);
   try {
-    for await (const buffer of source.read(blob, { start: 0, end: blob.size }, signal)) await writer.write([buffer]);
-    await writer.commit();
+    const writer = await inTime(creating, timeoutMs);
+    for await (const buffer of source.read(blob, { start: 0, end: blob.size }, signal)) {
+      await inTime(writer.write([buffer]), timeoutMs);
+    }
+    await inTime(writer.commit(), timeoutMs);
     return writer;
   } catch (error) {
-    await writer.abort();
+    const aborted = creating.then((writer) => writer.abort()).catch(() => {});
+    // One that stalls goes on by itself, and ends with nothing left.
+    await inTime(aborted, timeoutMs).catch(() => {});
     throw error;
   }
 }

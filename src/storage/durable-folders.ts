@@ -1,38 +1,42 @@
 import { mkdir, open } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 
 /** `fsync`: what was acknowledged survives a power cut. `os`: only the process's end, at the speed of the page cache. */
 export type Durability = "fsync" | "os";
 
 const READY = Promise.resolve();
 
+/** Makes the folder with all above it; when it resolves, the entries of those that it made are durable. */
+export async function makeFolder(folder: string): Promise<void> {
+  const firstMade = await mkdir(folder, { recursive: true });
+  for (let made = folder; firstMade !== undefined && made.length >= firstMade.length; made = dirname(made)) {
+    await syncFolder(dirname(made));
+  }
+}
+
+/** Makes the folder's entries durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /**
- * Makes folders under a root whose own entries are durable. It asks the disk once per process and folder, even for one
- * that exists: whoever made it may have died, or be still waiting, before its entry was safe.
+ * Makes folders under a root that it never makes itself, lest it be made where a disk should be mounted. It asks the
+ * disk once per process and folder, even for one that exists: whoever made it may have died, or be still waiting, before
+ * its entry was safe.
  */
 export class DurableFolders {
   readonly #root: string;
   readonly #durability: Durability;
   readonly #ready = new Map<string, Promise<void>>();
 
-  private constructor(root: string, durability: Durability) {
+  constructor(root: string, durability: Durability) {
     this.#root = root;
     this.#durability = durability;
-  }
-
-  /** Makes the root as well. */
-  static async open(root: string, durability: Durability): Promise<DurableFolders> {
-    const absolute = resolve(root);
-    const folders = new DurableFolders(absolute, durability);
-    const firstMade = await mkdir(absolute, { recursive: true });
-    for (
-      let folder = absolute;
-      firstMade !== undefined && folder.length >= firstMade.length;
-      folder = dirname(folder)
-    ) {
-      await folders.sync(dirname(folder));
-    }
-    return folders;
   }
 
   /** Makes a folder with all between it and the root; when it resolves, their entries are durable. */
@@ -57,15 +61,14 @@ export class DurableFolders {
     }
   }
 
-  /** Makes the folder's entries durable. */
+  /** Forgets everything, because the disk may be another one now. */
+  forgetAll(): void {
+    this.#ready.clear();
+  }
+
+  /** Makes the folder's entries durable, where that is asked for. */
   async sync(folder: string): Promise<void> {
-    if (this.#durability === "os") return;
-    const handle = await open(folder, "r");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    if (this.#durability === "fsync") await syncFolder(folder);
   }
 
   /** Short, as there may be 65,536 of them. */

@@ -1,14 +1,24 @@
 import { randomBytes } from "node:crypto";
-import { access, constants, type FileHandle, lstat, open, opendir, statfs, unlink } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { access, constants, type FileHandle, lstat, open, opendir, rename, statfs, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
 import { blobPath, isBlobId } from "./blob-path.ts";
 import { blocksAround, verifyBlocks } from "./block-checksums.ts";
-import { type Durability, DurableFolders } from "./durable-folders.ts";
+import { type Durability, DurableFolders, makeFolder } from "./durable-folders.ts";
+import { readIdentity, writeIdentity } from "./local-identity.ts";
 import { readPieces } from "./local-reader.ts";
 import { LocalWriter } from "./local-writer.ts";
+import { checkIdentity, NodeIdentityError } from "./node-identity.ts";
 import { SlabPool } from "./slab-pool.ts";
-import type { BlobWriter, ByteRange, ListedBlob, NodeStatus, StorageNode, StoredBlob } from "./storage-node.ts";
+import type {
+  BlobWriter,
+  ByteRange,
+  ListedBlob,
+  NodeIdentity,
+  NodeStatus,
+  PhysicalNode,
+  StoredBlob,
+} from "./storage-node.ts";
 
 export interface LocalNodeOptions {
   durability?: Durability;
@@ -16,35 +26,59 @@ export interface LocalNodeOptions {
 
 const HEX_PAIR = /^[0-9a-f]{2}$/;
 
-/** Keeps each blob as a file `blobs/<ab>/<cd>/<id>` in a folder; `tmp/` has what is being written. */
-export class LocalNode implements StorageNode {
+/**
+ * Keeps each blob as a file `blobs/<ab>/<cd>/<id>` in a folder; `tmp/` has what is being written, `aside/` bad copies,
+ * `stowage-node.json` the identity. Only `claim` makes these: where they are missing, a disk may not be mounted.
+ */
+export class LocalNode implements PhysicalNode {
   readonly name: string;
+  readonly kind = "LOCAL";
+  readonly #root: string;
   readonly #blobs: string;
   readonly #tmp: string;
+  readonly #aside: string;
   readonly #folders: DurableFolders;
   readonly #durability: Durability;
   readonly #pool = new SlabPool();
+  /** What a probe has to find; null before `claim`. */
+  #claimed: NodeIdentity | null = null;
 
-  private constructor(name: string, root: string, folders: DurableFolders, durability: Durability) {
+  private constructor(name: string, root: string, durability: Durability) {
     this.name = name;
+    this.#root = root;
     this.#blobs = join(root, "blobs");
     this.#tmp = join(root, "tmp");
-    this.#folders = folders;
+    this.#aside = join(root, "aside");
+    this.#folders = new DurableFolders(this.#blobs, durability);
     this.#durability = durability;
   }
 
-  /** Makes the folder where there is none. */
+  /** Makes nothing: `claim` does. */
   static async open(name: string, directory: string, options: LocalNodeOptions = {}): Promise<LocalNode> {
-    const { durability = "fsync" } = options;
-    const folders = await DurableFolders.open(directory, durability);
-    const node = new LocalNode(name, resolve(directory), folders, durability);
-    await folders.ensure(node.#blobs);
-    await folders.ensure(node.#tmp);
-    return node;
+    return new LocalNode(name, resolve(directory), options.durability ?? "fsync");
+  }
+
+  identity(): Promise<NodeIdentity | null> {
+    return readIdentity(this.name, this.#root);
+  }
+
+  /** Again, with the identity that is there, it only makes what is missing beside it. */
+  async claim(identity: NodeIdentity): Promise<void> {
+    const found = await this.identity();
+    if (found !== null) checkIdentity(this.name, identity, found);
+    for (const folder of [this.#blobs, this.#tmp, this.#aside]) await makeFolder(folder);
+    if (found === null) {
+      await writeIdentity(this.#root, this.#tmp, identity);
+      // Somebody else may have been faster.
+      checkIdentity(this.name, identity, await this.identity());
+    }
+    this.#folders.forgetAll();
+    this.#claimed = identity;
   }
 
   async create(id: string, size: number, signal?: AbortSignal): Promise<BlobWriter> {
     signal?.throwIfAborted();
+    if (this.#claimed === null) throw this.#unclaimed();
     return await LocalWriter.open({
       node: this.name,
       id,
@@ -70,7 +104,8 @@ export class LocalNode implements StorageNode {
       yield* verifyBlocks(pieces, blob, range, this.name);
     } catch (error) {
       signal?.throwIfAborted();
-      throw error;
+      // A sector that can't be read is as bad as one that changed.
+      throw codeOf(error) === "EIO" ? new CorruptBlobError(blob.id, this.name, null, "it can't be read", error) : error;
     } finally {
       signal?.removeEventListener("abort", close);
       await file.close();
@@ -83,11 +118,47 @@ export class LocalNode implements StorageNode {
     } catch (error) {
       if (!isMissing(error)) throw error;
       // A disk that was unmounted hasn't lost its blobs: then this rejects.
-      await access(this.#blobs);
+      await this.#checkPlace();
     }
   }
 
+  async setAside(id: string): Promise<void> {
+    const path = blobPath(this.#blobs, id);
+    try {
+      await rename(path, this.#asidePath(id));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await this.#checkPlace();
+      await access(this.#aside);
+      return;
+    }
+    // In this order: a power cut may leave both names, never none.
+    await this.#folders.sync(this.#aside);
+    await this.#folders.sync(dirname(path));
+  }
+
+  async removeAside(id: string): Promise<void> {
+    try {
+      await unlink(this.#asidePath(id));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await this.#checkPlace();
+    }
+  }
+
+  async *listAside(): AsyncGenerator<string, void, void> {
+    await this.#checkPlace();
+    for await (const { name } of await opendir(this.#aside)) if (isBlobId(name)) yield name;
+  }
+
+  #asidePath(id: string): string {
+    if (!isBlobId(id)) throw new TypeError(`Not a blob id: ${JSON.stringify(id)}`);
+    return join(this.#aside, id);
+  }
+
   async *list(): AsyncGenerator<ListedBlob, void, void> {
+    // What isn't claimed by anybody may be looked at before it is adopted.
+    if (this.#claimed !== null || (await this.identity()) !== null) await this.#checkPlace();
     for await (const outer of await opendir(this.#blobs)) {
       if (!outer.isDirectory() || !HEX_PAIR.test(outer.name)) continue;
       for await (const inner of await opendir(join(this.#blobs, outer.name))) {
@@ -105,6 +176,7 @@ export class LocalNode implements StorageNode {
   }
 
   async removeLeftovers(olderThan: Date): Promise<void> {
+    await this.#checkPlace();
     for await (const { name } of await opendir(this.#tmp)) {
       const path = join(this.#tmp, name);
       const found = await statIfThere(path);
@@ -113,9 +185,26 @@ export class LocalNode implements StorageNode {
   }
 
   async probe(): Promise<NodeStatus> {
-    await Promise.all([this.#blobs, this.#tmp].map((folder) => access(folder, constants.R_OK | constants.W_OK)));
-    const { bavail, bsize } = await statfs(this.#tmp);
-    return { freeBytes: bavail * bsize };
+    try {
+      await this.#checkPlace();
+      await Promise.all([this.#blobs, this.#tmp].map((folder) => access(folder, constants.R_OK | constants.W_OK)));
+      const { bavail, bsize } = await statfs(this.#tmp);
+      return { freeBytes: bavail * bsize };
+    } catch (error) {
+      // What comes back may be another disk, with other folders.
+      this.#folders.forgetAll();
+      throw error;
+    }
+  }
+
+  /** Rejects when the folder isn't this node, as when its disk is not mounted. */
+  async #checkPlace(): Promise<void> {
+    if (this.#claimed === null) throw this.#unclaimed();
+    checkIdentity(this.name, this.#claimed, await this.identity());
+  }
+
+  #unclaimed(): NodeIdentityError {
+    return new NodeIdentityError(this.name, "its folder was not claimed.");
   }
 
   async #open(blob: StoredBlob): Promise<FileHandle> {
@@ -136,5 +225,9 @@ function ignoreMissing(error: unknown): undefined {
 }
 
 function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOENT";
+  return codeOf(error) === "ENOENT";
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }

@@ -1,5 +1,6 @@
-import { setTimeout } from "node:timers/promises";
-import type { NodeStatus, StorageNode } from "./storage-node.ts";
+import { CorruptBlobError } from "./blob-errors.ts";
+import { inTime, NodeTimeoutError } from "./patience.ts";
+import type { NodeKind, NodeStatus, PhysicalNode } from "./storage-node.ts";
 
 /** What a pino logger offers. */
 export interface StorageLogger {
@@ -7,10 +8,13 @@ export interface StorageLogger {
   error(facts: object, message: string): void;
 }
 
-/** What the last probe of a node found. */
-export interface NodeHealthStatus {
+/** DRAINING takes no new blobs; DOWN failed its last probe, or stalled. */
+export type NodeState = "UP" | "DRAINING" | "DOWN";
+
+export interface NodeReport {
   name: string;
-  up: boolean;
+  kind: NodeKind;
+  state: NodeState;
   /** Null where the node can't tell or is down. */
   freeBytes: number | null;
   /** Reads and writes that failed on it since the start, bad checksums among them. */
@@ -19,79 +23,157 @@ export interface NodeHealthStatus {
   error?: unknown;
 }
 
-const PROBE_TIMEOUT_MS = 5_000;
+export interface NodeHealthOptions {
+  logger: StorageLogger;
+  /** How long the answer of a probe is good for, milliseconds. */
+  probeMaxAgeMs: number;
+  /** Milliseconds that a probe may take. */
+  probeTimeoutMs: number;
+  /** Called before each probe: rejects when the place is not the node that it should be. */
+  admit: (node: PhysicalNode) => Promise<void>;
+}
+
+/** A node that stalls again and again is left alone for up to as many times a probe's age. */
+const LONGEST_PAUSE = 16;
 
 /** Remembers whether a node is up and how much room it has. Until the first probe it counts as up. */
 export class NodeHealth {
-  readonly node: StorageNode;
-  readonly #logger: StorageLogger;
-  readonly #maxAgeMs: number;
-  #status: NodeHealthStatus;
-  #probedAt = Number.NEGATIVE_INFINITY;
-  #probing: Promise<NodeHealthStatus> | undefined;
+  readonly node: PhysicalNode;
+  draining = false;
+  readonly #options: NodeHealthOptions;
+  #up = true;
+  #freeBytes: number | null = null;
+  #error: unknown;
   #failures = 0;
+  #probeDueAt = Number.NEGATIVE_INFINITY;
+  #pausedAt = Number.NEGATIVE_INFINITY;
+  /** It stalled, and is left alone until then. */
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #pauseMs = 0;
+  #distrustedUntil = Number.NEGATIVE_INFINITY;
+  readonly #loggedAt = new Map<string, number>();
+  #probing: Promise<NodeReport> | undefined;
+  /** The node's own answer to the last probe, which may take longer than we wait. */
+  #answering: Promise<NodeStatus> | undefined;
 
-  constructor(node: StorageNode, logger: StorageLogger, maxAgeMs: number) {
+  constructor(node: PhysicalNode, options: NodeHealthOptions) {
     this.node = node;
-    this.#logger = logger;
-    this.#maxAgeMs = maxAgeMs;
-    this.#status = { name: node.name, up: true, freeBytes: null, failures: 0 };
+    this.#options = options;
   }
 
   /** What is known at once; when that is old, a probe starts behind the caller's back. */
-  get latest(): NodeHealthStatus {
-    if (this.#isOld()) void this.probe();
-    return this.#status;
+  get latest(): NodeReport {
+    if (this.isProbeDue) void this.probe();
+    return this.#report();
   }
 
   /** What is known, probed first when that is old. */
-  async recent(): Promise<NodeHealthStatus> {
-    const status = this.#isOld() ? await this.probe() : this.#status;
-    return { ...status, failures: this.#failures };
+  async recent(): Promise<NodeReport> {
+    return this.isProbeDue ? await this.probe() : this.#report();
   }
 
-  /** Counts a failure, and probes whether the node is still up. */
-  fail(): void {
+  get isUp(): boolean {
+    return this.#up;
+  }
+
+  get isProbeDue(): boolean {
+    return performance.now() >= this.#probeDueAt;
+  }
+
+  /** Whether a write failed on it a short while ago: others are preferred. */
+  get isDistrusted(): boolean {
+    return performance.now() < this.#distrustedUntil;
+  }
+
+  /** Counts room that is about to be used, until the next probe tells. */
+  reserve(bytes: number): void {
+    if (this.#freeBytes !== null) this.#freeBytes = Math.max(this.#freeBytes - bytes, 0);
+  }
+
+  /**
+   * Counts a failure; a node that stalled is down for a while, any other is probed.
+   * @returns whether it is up after that
+   */
+  async fail(error: unknown, blob: string, what: "create" | "write" | "commit" | "copy" | "read"): Promise<boolean> {
+    const now = performance.now();
+    const { logger, probeMaxAgeMs } = this.#options;
     this.#failures++;
-    void this.probe();
+    if (what !== "read") this.#distrustedUntil = now + probeMaxAgeMs;
+    // One line tells what is wrong; under load hundreds of requests would say the same. Which bytes are bad is new each time.
+    const isOld = now - (this.#loggedAt.get(what) ?? Number.NEGATIVE_INFINITY) >= probeMaxAgeMs;
+    if (isOld || error instanceof CorruptBlobError) {
+      this.#loggedAt.set(what, now);
+      const facts = { blob, node: this.node.name, failures: this.#failures, err: error };
+      logger.error(facts, `Storage node failed: ${what}`);
+    }
+    if (error instanceof NodeTimeoutError) this.#pause(error);
+    else if (now >= this.#pausedUntil) await this.probe();
+    return this.#up;
   }
 
   /** Probes now. Callers at the same time share a probe; it never rejects. */
-  probe(): Promise<NodeHealthStatus> {
+  probe(): Promise<NodeReport> {
     this.#probing ??= this.#probe().finally(() => {
       this.#probing = undefined;
     });
     return this.#probing;
   }
 
-  #isOld(): boolean {
-    return performance.now() - this.#probedAt >= this.#maxAgeMs;
+  #report(): NodeReport {
+    const state = !this.#up ? "DOWN" : this.draining ? "DRAINING" : "UP";
+    const { name, kind } = this.node;
+    const report: NodeReport = { name, kind, state, freeBytes: this.#freeBytes, failures: this.#failures };
+    return this.#up ? report : { ...report, error: this.#error };
   }
 
-  async #probe(): Promise<NodeHealthStatus> {
-    const { name } = this.node;
-    const wasUp = this.#status.up;
+  /** A probe says little of a node that stalls in its writes: it isn't asked for a while, each time for longer. */
+  #pause(error: NodeTimeoutError): void {
+    const now = performance.now();
+    const { probeMaxAgeMs } = this.#options;
+    if (now < this.#pausedUntil) return;
+    const isAgain = now < this.#pausedUntil + LONGEST_PAUSE * probeMaxAgeMs;
+    this.#pauseMs = isAgain ? Math.min(2 * this.#pauseMs, LONGEST_PAUSE * probeMaxAgeMs) : probeMaxAgeMs;
+    this.#pausedAt = now;
+    this.#pausedUntil = now + this.#pauseMs;
+    this.#setDown(error);
+    this.#probeDueAt = this.#pausedUntil;
+  }
+
+  async #probe(): Promise<NodeReport> {
+    const startedAt = performance.now();
     try {
-      const { freeBytes } = await this.#probeInTime();
-      this.#status = { name, up: true, freeBytes, failures: this.#failures };
-      if (!wasUp) this.#logger.warn({ node: name }, "Storage node is up again");
+      // A node that hangs is asked no second time before it answers: each call may hold a thread.
+      this.#answering ??= this.#ask().finally(() => {
+        this.#answering = undefined;
+      });
+      const { freeBytes } = await inTime(this.#answering, this.#options.probeTimeoutMs);
+      // It stalled while it was asked: that weighs more.
+      if (this.#pausedAt > startedAt) return this.#report();
+      this.#freeBytes = freeBytes;
+      this.#setUp();
     } catch (error) {
-      this.#status = { name, up: false, freeBytes: null, failures: this.#failures, error };
-      if (wasUp) this.#logger.error({ node: name, err: error }, "Storage node is down");
+      this.#setDown(error);
     }
-    this.#probedAt = performance.now();
-    return this.#status;
+    this.#probeDueAt = performance.now() + this.#options.probeMaxAgeMs;
+    return this.#report();
   }
 
-  async #probeInTime(): Promise<NodeStatus> {
-    const timer = new AbortController();
-    const late = setTimeout(PROBE_TIMEOUT_MS, undefined, { signal: timer.signal, ref: false }).then(() => {
-      throw new Error(`No answer within ${PROBE_TIMEOUT_MS} ms`);
-    });
-    try {
-      return await Promise.race([this.node.probe(), late]);
-    } finally {
-      timer.abort();
-    }
+  async #ask(): Promise<NodeStatus> {
+    await this.#options.admit(this.node);
+    return await this.node.probe();
+  }
+
+  #setUp(): void {
+    if (!this.#up) this.#options.logger.warn({ node: this.node.name }, "Storage node is up again");
+    this.#up = true;
+    this.#error = undefined;
+    this.#pausedUntil = Math.min(this.#pausedUntil, performance.now());
+  }
+
+  #setDown(error: unknown): void {
+    if (this.#up) this.#options.logger.error({ node: this.node.name, err: error }, "Storage node is down");
+    this.#up = false;
+    this.#freeBytes = null;
+    this.#error = error;
   }
 }

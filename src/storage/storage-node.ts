@@ -82,3 +82,33 @@ export interface StorageNode {
   /** Rejects when the node can't take or give blobs at the moment. */
   probe(): Promise<NodeStatus>;
 }
+
+export type NodeKind = "LOCAL" | "S3";
+
+/** Who a place says it is: written into it when it is first used, so that an empty mount point or a foreign folder is never taken for it. */
+export interface NodeIdentity {
+  /** UUID of this node. */
+  id: string;
+  /** UUID of the deployment, that is of the database that knows its blobs. */
+  deployment: string;
+  /** The name under which it was first configured. */
+  name: string;
+}
+
+/** A node that is one place. */
+export interface PhysicalNode extends StorageNode {
+  readonly kind: NodeKind;
+  /** Null where nobody claimed the place, also where there is no such folder. Rejects when it can't be asked. */
+  identity(): Promise<NodeIdentity | null>;
+  /** Makes an unclaimed place this node; durable when it resolves. Rejects, and changes nothing, where another identity is. */
+  claim(identity: NodeIdentity): Promise<void>;
+  /**
+   * Moves the blob's bytes out of the way, so that a good copy can be written under its id; they are kept, and neither read nor
+   * listed, until `removeAside`. A blob that isn't there isn't an error.
+   */
+  setAside(id: string): Promise<void>;
+  /** Removes what `setAside` kept of this blob. May be called when there is nothing. */
+  removeAside(id: string): Promise<void>;
+  /** The ids of blobs of which `setAside` keeps something, in no order, perhaps more than once. */
+  listAside(): AsyncIterable<string>;
+}

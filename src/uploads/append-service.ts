@@ -18,6 +18,9 @@ import { isLive, lockUpload, refuseClosed, type UploadOptions, type UploadServic
 /** Blobs without a row are orphans to the sweeper, which takes them after a day: a checked body has this long. */
 const CHECKED_WITHIN_MS = 6 * 3600_000;
 
+/** Where to tell of chunks whose rows come long after their bytes were stored. */
+export type OnLateRows = (chunks: readonly StoredChunk[]) => void;
+
 /** How long somebody who asks for an offset waits for what is on its way. */
 const SETTLING_MS = 2_000;
 
@@ -41,6 +44,7 @@ export class AppendService {
   readonly #quotas: QuotaService;
   readonly #uploads: UploadService;
   readonly #options: UploadOptions;
+  readonly #onLateRows: OnLateRows;
   /** By upload, what this process is taking in. Only a courtesy: what counts is in the database. */
   readonly #underWay = new Map<string, Set<Promise<unknown>>>();
 
@@ -50,12 +54,14 @@ export class AppendService {
     quotas: QuotaService,
     uploads: UploadService,
     options: UploadOptions,
+    onLateRows: OnLateRows = () => {},
   ) {
     this.#database = database;
     this.#storage = storage;
     this.#quotas = quotas;
     this.#uploads = uploads;
     this.#options = options;
+    this.#onLateRows = onLateRows;
   }
 
   /** The user's upload, of the kinds that this takes bytes of, in whatever state. @throws NotFoundError */
@@ -161,7 +167,9 @@ export class AppendService {
       await Promise.all(written.map((chunk) => chunk.abort()));
       throw error;
     }
-    if (stored.length > 0) await this.#record(upload, stored, written);
+    if (stored.length === 0) return;
+    await this.#record(upload, stored, written);
+    this.#onLateRows(stored);
   }
 
   #cut(upload: StoredFile, bytes: AsyncIterable<Uint8Array>, length: number | undefined, limit: number) {

@@ -1,3 +1,4 @@
+import { LockMode } from "@mikro-orm/core";
 import { countClosed } from "../accounts/storage-counters.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { StoredFile } from "../files/file.ts";
@@ -5,13 +6,16 @@ import { StoredFile } from "../files/file.ts";
 const UPLOADS_PER_READ = 100;
 
 /** Closes the upload, if it is open and its time is over; not if a chunk has put that off meanwhile. */
-export async function expireUpload(
-  em: EntityManager,
-  { id, owner, size }: Pick<StoredFile, "id" | "owner" | "size">,
-): Promise<void> {
+export async function expireUpload(em: EntityManager, id: string): Promise<void> {
   const due = { id, status: "OPEN", expiresAt: { $lte: new Date() } } as const;
   const closed = await em.nativeUpdate(StoredFile, due, { status: "EXPIRED", resumeKey: null });
-  if (closed > 0) await countClosed(em, owner.id, size);
+  if (closed === 0) return;
+  // Only now that the row is locked: a size that wasn't known may have been declared meanwhile. MySQL would give a plain
+  // read the row as it was when the transaction began.
+  const fields = ["owner", "size"] as const;
+  const lockMode = LockMode.PESSIMISTIC_WRITE;
+  const { owner, size } = await em.findOneOrFail(StoredFile, id, { fields, lockMode, refresh: true });
+  await countClosed(em, owner.id, size);
 }
 
 /** Closes the open uploads whose time is over, each in a transaction of its own. Several instances may do it at once. */
@@ -21,12 +25,12 @@ export async function expireUploads(database: Database, signal: AbortSignal): Pr
       em.find(
         StoredFile,
         { status: "OPEN", expiresAt: { $lte: new Date() } },
-        { fields: ["owner", "size"], limit: UPLOADS_PER_READ },
+        { fields: ["id"], limit: UPLOADS_PER_READ },
       ),
     );
-    for (const upload of due) {
+    for (const { id } of due) {
       if (signal.aborted) return;
-      await database.transaction((em) => expireUpload(em, upload));
+      await database.transaction((em) => expireUpload(em, id));
     }
     if (due.length < UPLOADS_PER_READ) return;
   }

@@ -49,6 +49,9 @@ export async function lockUpload(em: EntityManager, user: User, id: string): Pro
   return upload;
 }
 
+/** How often a begin is tried again that met others with the same resume key. */
+const MAX_ATTEMPTS = 5;
+
 /** The headers of a tus creation that HEAD gives back. */
 export type TusCreation = Pick<TusUpload, "metadata" | "concat">;
 
@@ -92,13 +95,15 @@ export class UploadService {
    */
   async begin(user: User, request: UploadRequest, tus?: TusCreation): Promise<StoredFile> {
     const plan = planUpload(request, this.#options);
-    try {
-      return await this.#database.transaction((em) => this.#begin(em, user, plan, tus));
-    } catch (error) {
-      // Where somebody began with the same resume key meanwhile, theirs is found now.
-      const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED";
-      if (plan.resumeKey === null || !(exceeded || error instanceof UniqueConstraintViolationException)) throw error;
-      return this.#database.transaction((em) => this.#begin(em, user, plan));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#database.transaction((em) => this.#begin(em, user, plan, tus));
+      } catch (error) {
+        // Where somebody began with the same resume key meanwhile, theirs is found now, unless it was closed meanwhile.
+        const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED" && attempt === 1;
+        const isRace = exceeded || error instanceof UniqueConstraintViolationException;
+        if (plan.resumeKey === null || !isRace || attempt === MAX_ATTEMPTS) throw error;
+      }
     }
   }
 
@@ -110,7 +115,7 @@ export class UploadService {
       const message = `An open upload with this resumeKey is for a file of ${open.size} bytes, not ${plan.size}. Abort it, or use another key.`;
       throw new BadUserInputError("resumeKey", message);
     }
-    if (open) await expireUpload(em, open);
+    if (open) await expireUpload(em, open.id);
     await this.#quotas.reserve(em, user.id, plan.size);
     const upload = newUpload(em, user, plan, this.#options.expiryMs);
     await em.persist(upload).flush();

@@ -148,7 +148,8 @@ describe("with the database away", () => {
     try {
       const start = performance.now();
       expect(await other.end("SIGTERM")).toBe(0);
-      expect(performance.now() - start).toBeLessThan(LONGEST_ANSWER_MS);
+      // What it has under way is given up when the database has said nothing for 10 s, and is not begun again.
+      expect(performance.now() - start).toBeLessThan(30_000);
       const { code, stderr } = await failToStart({ ...workspace.settings, LOG_LEVEL: "fatal" });
       expect({ code, stderr }).toEqual({
         code: 1,

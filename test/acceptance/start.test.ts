@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -56,14 +56,6 @@ describe.each(dialects)("%s: what is missing stops the start with one line", (di
     const { settings } = await Workspace.create(dialect);
     const end = await failToStart({ ...settings, ...QUIET, HOST: "192.0.2.1" });
     expectOneLine(end, ["192.0.2.1"]);
-  });
-
-  test("a folder for a node that can't be made", async () => {
-    const { folder, settings } = await Workspace.create(dialect);
-    const blocked = join(folder, "a-file");
-    await writeFile(blocked, "");
-    const end = await failToStart({ ...settings, ...QUIET, STORAGE_NODES: `node1=file:${blocked}` });
-    expectOneLine(end, [blocked]);
   });
 });
 

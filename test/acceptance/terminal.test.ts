@@ -6,7 +6,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { Workspace } from "../support/workspace.ts";
 
 /** What `npm start` needs but for the dependencies. */
-const PROJECT = ["package.json", "tsconfig.json", "tsconfig.build.json", "mikro-orm.config.ts", "src"];
+const PROJECT = [
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "tsconfig.client.json",
+  "mikro-orm.config.ts",
+  "src",
+];
 const START_TIMEOUT_MS = 60_000;
 
 interface NpmStart {

@@ -547,7 +547,7 @@ describe("clients", () => {
   test("a slow one keeps memory flat, and the source isn't pulled ahead", async () => {
     await serve(new FakeDownloads(GIB, pattern, "d"));
     const client = spawn(process.execPath, ["-e", SLOW_CLIENT, String(port)], { stdio: ["pipe", "pipe", "inherit"] });
-    await vi.waitFor(() => expect(downloads.pulled).toBeGreaterThan(0), { timeout: 10_000 });
+    await vi.waitFor(() => expect(downloads.pulled).toBeGreaterThan(0), { timeout: 30_000 });
     await untilQuiet();
     // What the kernel holds for both ends.
     expect(downloads.pulled).toBeLessThan(16 * MIB);

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { open, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { blobPath } from "../../src/storage/blob-path.ts";
@@ -17,6 +18,7 @@ export interface LocalHarness {
 export async function openLocal(name = "node1", durability: "fsync" | "os" = "os"): Promise<LocalHarness> {
   const directory = join(await temporaryDirectory(), name);
   const node = await LocalNode.open(name, directory, { durability });
+  await node.claim({ id: randomUUID(), deployment: randomUUID(), name });
   const pathOf = ({ id }: Pick<StoredBlob, "id">) => blobPath(join(directory, "blobs"), id);
   return {
     node,

@@ -66,9 +66,15 @@ describe("blobPath", () => {
 });
 
 describe("LocalNode", () => {
-  test("makes its folder with all above it, and opens it again with what is in it", async () => {
-    const directory = join(await temporaryDirectory(), "a", "b", "c");
-    const blob = await store(await LocalNode.open("node1", directory), 1000);
+  test("is made, with all above it, by a claim only, and opened again has what is in it", async () => {
+    const above = await temporaryDirectory();
+    const directory = join(above, "a", "b", "c");
+    const node = await LocalNode.open("node1", directory);
+    await expect(node.probe()).rejects.toThrow();
+    await expect(node.create(v7(), 1)).rejects.toThrow("not claimed");
+    expect(await readdir(above)).toEqual([]);
+    await node.claim({ id: v7(), deployment: v7(), name: "node1" });
+    const blob = await store(node, 1000);
     const again = await LocalNode.open("node1", directory);
     expect((await readAll(again, blob)).equals(blob.bytes)).toBe(true);
     expect(blob.nodes).toEqual(["node1"]);

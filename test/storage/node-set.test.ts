@@ -2,34 +2,11 @@ import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
 import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError } from "../../src/errors.ts";
 import { NodeSet } from "../../src/storage/node-set.ts";
-import { rankNodes } from "../../src/storage/placement.ts";
 import { BLOCK_SIZE } from "../../src/storage/storage-node.ts";
 import { idsOf, MIB, makeBlob, readAll, readUntilEnd, store, writeBytes } from "./blobs.ts";
-import { FaultyNode } from "./faulty-node.ts";
-import { type LocalHarness, openLocal } from "./local-harness.ts";
+import { openLocal } from "./local-harness.ts";
+import { broken, full, holdersOf, idRanked, setUp } from "./node-set-harness.ts";
 import { describeStorageNode, type NodeHarness } from "./storage-node-contract.ts";
-
-interface Setup {
-  set: NodeSet;
-  locals: Map<string, LocalHarness>;
-  disks: FaultyNode[];
-  disk(name: string): FaultyNode;
-  logged: { facts: Record<string, unknown>; message: string }[];
-}
-
-async function setUp(nodeCount: number, replicas: number, probeMaxAgeMs?: number): Promise<Setup> {
-  const names = Array.from({ length: nodeCount }, (_, index) => `node${index + 1}`);
-  const harnesses = await Promise.all(names.map((name) => openLocal(name)));
-  const disks = harnesses.map(({ node }) => new FaultyNode(node));
-  for (const disk of disks) disk.freeBytes = 1e12;
-  const logged: Setup["logged"] = [];
-  const log = (facts: object, message: string) => void logged.push({ facts: { ...facts }, message });
-  const options = probeMaxAgeMs === undefined ? {} : { probeMaxAgeMs };
-  const set = new NodeSet({ nodes: disks, replicas, logger: { warn: log, error: log }, ...options });
-  await set.probe();
-  const disk = (name: string) => disks.find((one) => one.name === name) as FaultyNode;
-  return { set, locals: new Map(harnesses.map((local) => [local.node.name, local])), disks, disk, logged };
-}
 
 async function asHarness(nodeCount: number, replicas: number): Promise<NodeHarness> {
   const { set, locals } = await setUp(nodeCount, replicas);
@@ -45,25 +22,6 @@ async function asHarness(nodeCount: number, replicas: number): Promise<NodeHarne
 describeStorageNode("NodeSet with 1 replica on 3 nodes", () => asHarness(3, 1));
 describeStorageNode("NodeSet with 2 replicas on 2 nodes", () => asHarness(2, 2));
 describeStorageNode("NodeSet with 2 replicas on 3 nodes", () => asHarness(3, 2));
-
-const broken = () => Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
-const full = () => new InsufficientStorageError(Object.assign(new Error("ENOSPC"), { code: "ENOSPC" }));
-
-/** An id for which nodes of equal room come in this order. */
-function idRanked(...names: string[]): string {
-  const nodes = names.map((name) => ({ name, weight: 1 }));
-  for (;;) {
-    const id = v7();
-    if (rankNodes(id, nodes).join() === names.join()) return id;
-  }
-}
-
-/** The names of the nodes whose own listing has the blob. */
-async function holdersOf(set: NodeSet, id: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const [name, node] of set.nodes) if ((await idsOf(node)).has(id)) names.push(name);
-  return names.sort();
-}
 
 describe("NodeSet writes", () => {
   test("put as many copies on as many nodes as wanted, and name them", async () => {
@@ -242,7 +200,7 @@ describe("NodeSet health", () => {
   });
 
   test("an old probe is renewed behind the write", async () => {
-    const { set, disk } = await setUp(2, 1, 0);
+    const { set, disk } = await setUp(2, 1, { probeMaxAgeMs: 0 });
     const probe = new Promise<never>(() => {});
     disk("node1").probe = () => probe;
     disk("node2").probe = () => probe;
@@ -266,19 +224,19 @@ describe("NodeSet health", () => {
     disk("node3").fail.probe = error;
     expect(await set.probe()).toEqual({ freeBytes: 12 });
     expect(await set.status()).toEqual([
-      { name: "node1", up: true, freeBytes: 5, failures: 0 },
-      { name: "node2", up: true, freeBytes: 7, failures: 0 },
-      { name: "node3", up: false, freeBytes: null, failures: 0, error },
+      { name: "node1", kind: "LOCAL", state: "UP", freeBytes: 5, failures: 0 },
+      { name: "node2", kind: "LOCAL", state: "UP", freeBytes: 7, failures: 0 },
+      { name: "node3", kind: "LOCAL", state: "DOWN", freeBytes: null, failures: 0, error },
     ]);
     disk("node2").freeBytes = null;
     expect(await set.probe()).toEqual({ freeBytes: null });
   });
 
-  test("a probe that gives no answer counts as a failure", { timeout: 15_000 }, async () => {
-    const { set, disk } = await setUp(2, 1);
+  test("a probe that gives no answer counts as a failure", async () => {
+    const { set, disk } = await setUp(2, 1, { nodeTimeoutMs: 300 });
     disk("node1").probe = () => new Promise(() => {});
     await set.probe();
-    expect((await set.status()).map(({ up }) => up)).toEqual([false, true]);
+    expect((await set.status()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
   });
 
   test("two nodes of one name, or more copies than nodes, are refused", async () => {

@@ -2,11 +2,14 @@ import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { MySqlServer } from "./mysql-server.ts";
+import { offerS3 } from "./s3-on-demand.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
     /** A MySQL-compatible server, as `mysql://user:password@host:port`; tests make databases of their own in it. */
     mysqlUrl: string;
+    /** Where to ask for an S3 store; `s3Access` does. */
+    s3Url: string;
     /** The folder with the compiled service, for tests that spawn it. */
     buildFolder: string;
   }
@@ -19,7 +22,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const given = process.env["TEST_DATABASE_URL"];
   const server = given ? { url: given.replace(/\/$/, ""), stop: async () => {} } : await MySqlServer.start();
   project.provide("mysqlUrl", server.url);
+  const s3 = await offerS3();
+  project.provide("s3Url", s3.url);
   return async () => {
+    await s3.stop();
     await server.stop();
     rmSync(buildFolder, { recursive: true, force: true });
   };

@@ -1,43 +1,25 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ensureInstalled, find } from "./debian-packages.ts";
 
 const PACKAGES = ["mariadb-server-core", "mariadb-client-core"];
 const START_TIMEOUT_MS = 60_000;
 const asRoot = process.getuid?.() === 0 ? ["--user=root"] : [];
 
-function find(program: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/usr/bin"];
-  return folders.map((folder) => join(folder, program)).find(existsSync);
-}
-
 /** Installs MariaDB from Debian's packages where it is missing and that can be done. */
-function ensureInstalled(): { mariadbd: string; installDb: string } {
-  if (find("mariadbd") === undefined || find("mariadb-install-db") === undefined) {
-    const advice = `The tests need MariaDB's server: install ${PACKAGES.join(" and ")} (Debian), or your system's MariaDB or MySQL server and set TEST_DATABASE_URL=mysql://user:password@host:port to it.`;
-    const isRoot = process.getuid?.() === 0;
-    const sudo = isRoot ? [] : ["sudo", "-n"];
-    if (find("apt-get") === undefined || (!isRoot && find("sudo") === undefined)) throw new Error(advice);
-    console.log(`Installing ${PACKAGES.join(" and ")} with apt-get, for the tests on MySQL`);
-    const aptGet = (...args: string[]) => {
-      const [command = "", ...rest] = [...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args];
-      execFileSync(command, rest, { stdio: ["ignore", "ignore", "inherit"] });
-    };
-    try {
-      aptGet("update", "-qq");
-      aptGet("install", "-y", "-qq", "--no-install-recommends", ...PACKAGES);
-    } catch (cause) {
-      throw new Error(advice, { cause });
-    }
-  }
-  const [mariadbd, installDb] = [find("mariadbd"), find("mariadb-install-db")];
-  if (mariadbd === undefined || installDb === undefined) throw new Error("MariaDB was installed but is not found.");
-  return { mariadbd, installDb };
+function programs(): { mariadbd: string; installDb: string } {
+  ensureInstalled({
+    programs: ["mariadbd", "mariadb-install-db"],
+    packages: PACKAGES,
+    purpose: "the tests on MySQL",
+    advice: `The tests need MariaDB's server: install ${PACKAGES.join(" and ")} (Debian), or your system's MariaDB or MySQL server and set TEST_DATABASE_URL=mysql://user:password@host:port to it.`,
+  });
+  return { mariadbd: find("mariadbd") as string, installDb: find("mariadb-install-db") as string };
 }
 
 export async function freePort(): Promise<number> {
@@ -78,7 +60,7 @@ export class MySqlServer {
   }
 
   static async start(): Promise<MySqlServer> {
-    const { mariadbd, installDb } = ensureInstalled();
+    const { mariadbd, installDb } = programs();
     const folder = await mkdtemp(join(tmpdir(), "stowage-mysql-"));
     const data = `--datadir=${join(folder, "data")}`;
     const install = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db", ...asRoot];

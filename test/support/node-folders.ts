@@ -7,11 +7,12 @@ export function blobFile(folder: string, node: string, name: string): string {
   return join(folder, node, "blobs", name.slice(-4, -2), name.slice(-2), name);
 }
 
-/** Every file that the nodes hold, half-written ones too, as `<node>/<name>` in order. */
+/** Every file that the nodes hold for their blobs, half-written ones too, as `<node>/<name>` in order. */
 export async function filesOnNodes(folder: string, nodes: readonly string[] = ["node1", "node2"]): Promise<string[]> {
   const found = nodes.map(async (node) => {
     const entries = await readdir(join(folder, node), { recursive: true, withFileTypes: true });
-    return entries.filter((entry) => entry.isFile()).map((entry) => `${node}/${entry.name}`);
+    const files = entries.filter((entry) => entry.isFile() && entry.name !== "stowage-node.json");
+    return files.map((entry) => `${node}/${entry.name}`);
   });
   return (await Promise.all(found)).flat().sort();
 }

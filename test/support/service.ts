@@ -1,9 +1,14 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { databaseOptions } from "../../mikro-orm.config.ts";
+import { User } from "../../src/accounts/user.ts";
 import { compose } from "../../src/compose.ts";
 import { readConfig } from "../../src/config.ts";
+import { Database, type EntityManager } from "../../src/database.ts";
 import { createLogger } from "../../src/logging.ts";
+import { Client } from "./client.ts";
 import { type Dialect, newDatabaseUrl } from "./databases.ts";
 
 export interface TestService {
@@ -14,6 +19,10 @@ export interface TestService {
   databaseUrl: string;
   /** What was logged, a parsed line each. */
   log: Record<string, unknown>[];
+  /** Works on the service's database beside it. */
+  database<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /** Signs in somebody new whom the database calls an administrator. */
+  administrator(): Promise<Client>;
   stop(): Promise<void>;
 }
 
@@ -29,11 +38,26 @@ export async function startService(dialect: Dialect, settings: Record<string, st
   });
   const service = await compose(config, createLogger("debug", { write: (line) => void log.push(JSON.parse(line)) }));
   const url = await service.app.listen({ host: "127.0.0.1", port: 0 });
+  const withDatabase = async <T>(work: (em: EntityManager) => Promise<T>): Promise<T> => {
+    const database = await Database.open(databaseOptions(config.databaseUrl));
+    try {
+      return await database.transaction(work);
+    } finally {
+      await database.close();
+    }
+  };
   return {
     url,
     folder,
     databaseUrl: config.databaseUrl,
     log,
+    database: withDatabase,
+    async administrator() {
+      const username = `admin-${randomBytes(4).toString("hex")}`;
+      const client = await Client.register(url, username);
+      await withDatabase((em) => em.nativeUpdate(User, { usernameKey: username }, { role: "ADMIN" }));
+      return client;
+    },
     async stop() {
       await service.close();
       await rm(folder, { recursive: true, force: true });

@@ -2,16 +2,23 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { type AdminRun, runAdmin } from "./admin-command.ts";
 import { type Dialect, newDatabaseUrl } from "./databases.ts";
 import { type SpawnedServer, spawnServer } from "./spawned-server.ts";
 
 const NODES = ["node1", "node2"];
+
+/** STORAGE_NODES for folders of these names. */
+export function storageNodes(folder: string, names: readonly string[]): string {
+  return names.map((name) => `${name}=file:${join(folder, name)}`).join(",");
+}
 
 /** What outlives a server: two node folders and a database. Several servers, after or beside each other, may use it. */
 export class Workspace {
   readonly folder: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly #servers: SpawnedServer[] = [];
+  readonly #runs: AdminRun[] = [];
 
   private constructor(folder: string, settings: Record<string, string>) {
     this.folder = folder;
@@ -30,7 +37,7 @@ export class Workspace {
     const folder = await mkdtemp(join(tmpdir(), "stowage-acceptance-"));
     const workspace = new Workspace(folder, {
       DATABASE_URL: newDatabaseUrl(dialect, folder),
-      STORAGE_NODES: NODES.map((name) => `${name}=file:${join(folder, name)}`).join(","),
+      STORAGE_NODES: storageNodes(folder, NODES),
       ...settings,
     });
     onFinished(() => workspace.#remove());
@@ -44,6 +51,13 @@ export class Workspace {
     return server;
   }
 
+  /** Starts `stowage-admin` on it. @param settings that it has besides */
+  admin(args: readonly string[], settings: Record<string, string> = {}): AdminRun {
+    const run = runAdmin(args, { ...this.settings, ...settings });
+    this.#runs.push(run);
+    return run;
+  }
+
   /** The paths of what is being written, or was left by somebody who didn't finish. */
   async temporaryFiles(): Promise<string[]> {
     const folders = NODES.map((name) => join(this.folder, name, "tmp"));
@@ -52,7 +66,8 @@ export class Workspace {
   }
 
   async #remove(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.end("SIGKILL")));
+    for (const { process } of this.#runs) process.kill("SIGKILL");
+    await Promise.all([...this.#servers.map((server) => server.end("SIGKILL")), ...this.#runs.map((run) => run.ended)]);
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,12 +1,18 @@
 import type { Constructor } from "@mikro-orm/core";
 import type { Migration } from "@mikro-orm/migrations";
 import { Migration20261122000000Initial } from "./20261122000000-initial.ts";
+import { Migration20261122100000StorageNodes } from "./20261122100000-storage-nodes.ts";
 import { Migration20261122110000Quotas } from "./20261122110000-quotas.ts";
-import { Migration20261122130000SequentialUploads } from "./20261122130000-sequential-uploads.ts";
+import { Migration20261122120000Upkeep } from "./20261122120000-upkeep.ts";
+import { Migration20261122130000UpkeepRequests } from "./20261122130000-upkeep-requests.ts";
+import { Migration20261122140000SequentialUploads } from "./20261122140000-sequential-uploads.ts";
 
 /** In the order in which they run. */
 export const sqliteMigrations: Constructor<Migration>[] = [
   Migration20261122000000Initial,
+  Migration20261122100000StorageNodes,
   Migration20261122110000Quotas,
-  Migration20261122130000SequentialUploads,
+  Migration20261122120000Upkeep,
+  Migration20261122130000UpkeepRequests,
+  Migration20261122140000SequentialUploads,
 ];

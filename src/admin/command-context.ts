@@ -1,0 +1,30 @@
+import type { Config } from "../config.ts";
+import type { StorageSetup } from "../storage-setup.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command works with. */
+export interface CommandContext extends StorageSetup {
+  config: Config;
+  terminal: Terminal;
+  /** Aborts at Ctrl-C, with `Interrupted`. */
+  signal: AbortSignal;
+}
+
+const WORK_OF_LEASE: Readonly<Record<string, string>> = {
+  copies: "copies chunks",
+  drain: "drains",
+  rebalance: "rebalances",
+  scrub: "scrubs",
+  sweep: "sweeps",
+};
+
+/** For work under a lease: says who is at it when it has to wait. */
+export function waitPolitely({ terminal, signal }: CommandContext) {
+  return {
+    signal,
+    onWait: (lease: string) =>
+      terminal.once(
+        `Another process, such as a server, ${WORK_OF_LEASE[lease] ?? `has the lease ${lease}`} at the moment. Waiting for it…`,
+      ),
+  };
+}

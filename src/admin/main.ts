@@ -1,0 +1,80 @@
+#!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Config, ConfigError, readConfig } from "../config.ts";
+import { StowageError } from "../errors.ts";
+import { createLogger } from "../logging.ts";
+import { setUpStorage } from "../storage-setup.ts";
+import { AdminError, Interrupted } from "./admin-error.ts";
+import { type CommandLine, parseCommand } from "./commands.ts";
+import { Terminal } from "./terminal.ts";
+
+/** Ctrl-C reaches a child of npm twice, from the terminal and from npm: that is one signal. */
+const ECHO_MS = 500;
+
+/** An empty database made here, by a command run in the wrong folder, would look like one that lost everything. */
+function checkDatabase({ databaseUrl }: Config): void {
+  if (!databaseUrl.startsWith("sqlite:")) return;
+  const path = resolve(databaseUrl.slice("sqlite:".length));
+  if (existsSync(path)) return;
+  throw new AdminError(
+    `There is no database at ${path}: run this with the server's settings, in the server's folder.`,
+    2,
+  );
+}
+
+/** @returns a signal that aborts at the first SIGINT or SIGTERM; the second ends the process at once */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  let firstAt: number | undefined;
+  const onSignal = () => {
+    if (firstAt !== undefined && performance.now() - firstAt > ECHO_MS) process.exit(130);
+    firstAt ??= performance.now();
+    controller.abort(new Interrupted());
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return controller.signal;
+}
+
+async function run({ command, logLevel }: CommandLine): Promise<void> {
+  const config = readConfig(process.env);
+  checkDatabase(config);
+  const signal = interruption();
+  const setup = await setUpStorage(config, createLogger(logLevel));
+  try {
+    await command({ ...setup, config, terminal: new Terminal(), signal });
+  } catch (error) {
+    // Whatever an aborted work throws: this is why.
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    await setup.close();
+  }
+}
+
+function explain(error: unknown): { message: unknown; exitCode: number } {
+  if (error instanceof Interrupted) {
+    return { message: `${error.message} The same command carries on.`, exitCode: error.exitCode };
+  }
+  if (error instanceof AdminError) return { message: error.message, exitCode: error.exitCode };
+  if (error instanceof ConfigError) return { message: error.message, exitCode: 2 };
+  if (error instanceof StowageError) {
+    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
+    return { message: `${error.message}${cause}`, exitCode: error.code === "BAD_USER_INPUT" ? 2 : 1 };
+  }
+  return { message: error, exitCode: 1 };
+}
+
+// What is stored is for the service's own user alone.
+process.umask(0o077);
+
+try {
+  const commandLine = await parseCommand(process.argv.slice(2));
+  if (commandLine !== null) await run(commandLine);
+  // Connections to S3 stores would keep the process for a while.
+  process.exit(0);
+} catch (error) {
+  const { message, exitCode } = explain(error);
+  console.error(message);
+  process.exit(exitCode);
+}

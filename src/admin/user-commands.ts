@@ -1,0 +1,48 @@
+import { QuotaService } from "../accounts/quota-service.ts";
+import type { Role, User } from "../accounts/user.ts";
+import { UserDirectory } from "../accounts/user-directory.ts";
+import { parseBytes } from "../config.ts";
+import { AdminError } from "./admin-error.ts";
+import type { CommandContext } from "./command-context.ts";
+import { formatBytes } from "./format.ts";
+
+export async function changeRole({ database, terminal }: CommandContext, login: string, role: Role): Promise<void> {
+  const users = new UserDirectory(database);
+  const user = await find(users, login);
+  await users.setRole(user.id, role);
+  terminal.line(`${user.username} ${role === "ADMIN" ? "is an administrator" : "is no administrator"}.`);
+  if (role === "USER" && (await users.administrators()) === 0) {
+    terminal.line("There is no administrator left; to make one: promote USER");
+  }
+}
+
+/** @param quota shows the present one where it is left out */
+export async function quota({ config, database, terminal }: CommandContext, login: string, quota: string | undefined) {
+  const user = await find(new UserDirectory(database), login);
+  const quotas = new QuotaService(database, config.defaultQuotaBytes);
+  if (quota !== undefined) await quotas.setQuota(user.id, parseQuota(quota));
+  const { usedBytes, reservedBytes, quotaBytes } = await quotas.usage(user.id);
+  const bound = quotaBytes === null ? "no quota" : `${formatBytes(quotaBytes)} quota`;
+  const used = `${formatBytes(usedBytes)} used, ${formatBytes(reservedBytes)} reserved`;
+  const isDefault = quota === "default" || (quota === undefined && user.quotaBytes === null);
+  terminal.line(`${user.username}: ${bound}${isDefault ? " (the default)" : ""}, ${used}`);
+}
+
+function parseQuota(text: string): number | null | "none" {
+  if (text === "none") return "none";
+  if (text === "default") return null;
+  const bytes = parseBytes(text);
+  if (bytes !== undefined && Number.isSafeInteger(bytes)) return bytes;
+  throw new AdminError(`The quota ${text} can't be used: it takes none, default, or bytes such as 500MiB or 1TiB.`, 2);
+}
+
+async function find(users: UserDirectory, login: string): Promise<User> {
+  const user = await users.find(login);
+  if (user !== null) return user;
+  const known = await users.some();
+  const names = known.map(({ username }) => username).join(", ");
+  throw new AdminError(
+    `There is no user ${login}. ${names === "" ? "Nobody has registered yet." : `There are: ${names}`}`,
+    2,
+  );
+}

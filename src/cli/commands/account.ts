@@ -1,0 +1,84 @@
+import { text } from "node:stream/consumers";
+import { read } from "read";
+import type { CommandModule } from "yargs";
+import { StowageError } from "../../client/node.ts";
+import { readCredentials, writeCredentials } from "../credentials.ts";
+import { UsageError } from "../exit-codes.ts";
+import { bytes, print, printJson } from "../output.ts";
+import { chooseUrl, clientAt, type GlobalArguments, openClient } from "../session.ts";
+
+interface LoginArguments extends GlobalArguments {
+  username: string | undefined;
+  passwordStdin: boolean;
+}
+
+/** @throws UsageError where nobody is there to answer */
+async function ask(prompt: string, instead: string, silent = false): Promise<string> {
+  if (!process.stdin.isTTY) throw new UsageError(`There is no terminal to ask at: ${instead}`);
+  return read({ prompt, silent, output: process.stderr as never });
+}
+
+export const loginCommand: CommandModule<GlobalArguments, LoginArguments> = {
+  command: "login",
+  describe: "Sign in to a server and remember it",
+  builder: (yargs) =>
+    yargs
+      .option("username", { alias: "u", type: "string", describe: "A username or an email address" })
+      .option("password-stdin", {
+        type: "boolean",
+        default: false,
+        describe: "Read the password from standard input",
+      }) as never,
+  handler: async (args) => {
+    const url = await chooseUrl(args);
+    const login = args.username ?? (await ask("Username or email: ", "give --username."));
+    const password = args.passwordStdin
+      ? (await text(process.stdin)).replace(/\r?\n$/, "")
+      : await ask("Password: ", "give --password-stdin.", true);
+    const { token, user, expiresAt } = await clientAt(url).login({ login, password });
+    const credentials = await readCredentials();
+    credentials.current = url;
+    credentials.servers[url] = { token, username: user.username };
+    await writeCredentials(credentials);
+    if (args.json) printJson({ url, user, expiresAt });
+    else print(`Signed in to ${url} as ${user.username}.`);
+  },
+};
+
+export const logoutCommand: CommandModule<GlobalArguments, GlobalArguments> = {
+  command: "logout",
+  describe: "Sign out of the server and forget its token",
+  handler: async (args) => {
+    const url = await chooseUrl(args);
+    const credentials = await readCredentials();
+    const known = credentials.servers[url];
+    if (known !== undefined) {
+      try {
+        await clientAt(url, known.token).logout();
+      } catch (error) {
+        // It opens nothing any more, which was what was wanted.
+        if (!(error instanceof StowageError && error.code === "UNAUTHENTICATED")) throw error;
+      }
+      delete credentials.servers[url];
+      await writeCredentials(credentials);
+    }
+    if (args.json) printJson({ url });
+    else print(`Signed out of ${url}.`);
+  },
+};
+
+export const whoamiCommand: CommandModule<GlobalArguments, GlobalArguments> = {
+  command: "whoami",
+  describe: "Tell who is signed in where, and how much is stored",
+  handler: async (args) => {
+    const client = await openClient(args);
+    const user = await client.me();
+    if (user === null) throw new StowageError("UNAUTHENTICATED", "Nobody is signed in.");
+    const url = await chooseUrl(args);
+    if (args.json) return printJson({ url, user });
+    const { usedBytes, reservedBytes, quotaBytes } = user.storage;
+    const quota = quotaBytes === null ? "" : ` of ${bytes(quotaBytes)}`;
+    print(`${user.username} at ${url}`);
+    print(`${bytes(usedBytes)}${quota} stored, ${bytes(reservedBytes)} more by uploads under way`);
+  },
+};

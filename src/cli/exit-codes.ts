@@ -1,0 +1,53 @@
+import { StowageError } from "../client/node.ts";
+
+/** What scripts may rely on; docs/clients.md has the same list. */
+export const exitCodes = {
+  /** It did not work, and won't by itself. */
+  failed: 1,
+  /** The command line is not right. */
+  usage: 2,
+  /** Sign in first. */
+  unauthenticated: 3,
+  /** The server or the line to it is away: the same command later may work. */
+  unavailable: 4,
+  /** Ctrl-C: 128 and the signal's number, as shells have it. */
+  interrupted: 130,
+} as const;
+
+const away = new Set<string>(["NETWORK_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE", "DATA_UNAVAILABLE", "RATE_LIMITED"]);
+
+/** A wrong command line: its message says what to type instead. */
+export class UsageError extends Error {}
+
+/** SIGINT or SIGTERM. */
+export class Interruption extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super("Interrupted.");
+    this.exitCode = exitCode;
+  }
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof Interruption) return error.exitCode;
+  if (error instanceof UsageError) return exitCodes.usage;
+  if (!(error instanceof StowageError)) return exitCodes.failed;
+  if (error.code === "UNAUTHENTICATED") return exitCodes.unauthenticated;
+  return away.has(error.code) ? exitCodes.unavailable : exitCodes.failed;
+}
+
+/** What happened and what to do about it, for a person. */
+export function explain(error: unknown): string {
+  if (!(error instanceof StowageError)) return error instanceof Error ? error.message : String(error);
+  switch (error.code) {
+    case "UNAUTHENTICATED":
+      return `${error.message} Run 'stowage login'.`;
+    case "TARGET_EXISTS":
+      return `${error.message} Use --force to replace it, or -o to save under another name.`;
+    case "QUOTA_EXCEEDED":
+      return `${error.message} 'stowage rm' makes room, and 'stowage uploads --abort ID' gives an upload up.`;
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,86 @@
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { SourceChangedError } from "../errors.ts";
+import type { Source } from "../source.ts";
+
+/** What tells whether a file is the same one and was not written to: `bigint`, as its times are in nanoseconds. */
+interface State {
+  ino: bigint;
+  size: bigint;
+  mtimeNs: bigint;
+}
+
+/** A file by its path, read through buffers that are used again. */
+export class PathSource implements Source {
+  readonly size: number;
+  readonly filename: string;
+  readonly contentType: undefined;
+  readonly fingerprint: string;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #opened: State;
+  readonly #free: ArrayBuffer[] = [];
+  #closed = false;
+
+  private constructor(path: string, file: FileHandle, opened: State) {
+    this.#path = path;
+    this.#file = file;
+    this.#opened = opened;
+    this.size = Number(opened.size);
+    this.filename = basename(path);
+    this.fingerprint = `${this.filename}:${opened.size}:${opened.mtimeNs / 1_000_000n}`;
+  }
+
+  /** @throws what the file system says, and TypeError when it is no regular file */
+  static async open(path: string): Promise<PathSource> {
+    const file = await open(path);
+    try {
+      const opened = await file.stat({ bigint: true });
+      if (!opened.isFile()) throw new TypeError(`${path} is not a regular file.`);
+      return new PathSource(path, file, opened);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    const length = end - start;
+    const fits = this.#free.findIndex((buffer) => buffer.byteLength >= length);
+    const [memory = new ArrayBuffer(length)] = fits === -1 ? [] : this.#free.splice(fits, 1);
+    const bytes = new Uint8Array(memory, 0, length);
+    for (let read = 0; read < length; ) {
+      const { bytesRead } = await this.#file.read(bytes, read, length - read, start + read);
+      if (bytesRead === 0) throw new SourceChangedError();
+      read += bytesRead;
+    }
+    this.#refuseChanged(await this.#file.stat({ bigint: true }));
+    return bytes;
+  }
+
+  release({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (!this.#closed) this.#free.push(buffer);
+  }
+
+  async verify(): Promise<void> {
+    this.#refuseChanged(await this.#file.stat({ bigint: true }));
+    let named: State;
+    try {
+      named = await stat(this.#path, { bigint: true });
+    } catch (cause) {
+      throw new SourceChangedError(cause);
+    }
+    this.#refuseChanged(named);
+  }
+
+  #refuseChanged({ ino, size, mtimeNs }: State): void {
+    const { ino: inoThen, size: sizeThen, mtimeNs: mtimeThen } = this.#opened;
+    if (ino !== inoThen || size !== sizeThen || mtimeNs !== mtimeThen) throw new SourceChangedError();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#free.length = 0;
+    await this.#file.close();
+  }
+}

@@ -1,0 +1,28 @@
+/** The bytes of an upload, which stay the same while it is open. */
+export interface Source {
+  /** Bytes. */
+  readonly size: number;
+  readonly filename: string | undefined;
+  readonly contentType: string | undefined;
+  /** The same for the same file in the same state, so that its upload is found again; undefined where nothing tells. */
+  readonly fingerprint: string | undefined;
+  /**
+   * Exactly the bytes from `start` up to `end`; may be called several times at once.
+   * @throws SourceChangedError when they are not, or may not be, what was there when the source was opened
+   */
+  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Takes back what `read` gave, once nobody looks at it any more: its memory may be used for the next read. */
+  release(bytes: Uint8Array<ArrayBuffer>): void;
+  /** @throws SourceChangedError when something changed since the source was opened, as far as the platform tells */
+  verify(): Promise<void>;
+  /** May be called twice. */
+  close(): Promise<void>;
+}
+
+/** What differs between a browser and Node. */
+export interface Platform<S> {
+  /** Opens what an application names as a source. @throws TypeError for something that is none */
+  openSource(source: S): Promise<Source>;
+  /** How many requests at once the platform's fetch makes good use of. */
+  readonly maxParallel: number;
+}

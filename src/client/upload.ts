@@ -1,0 +1,229 @@
+import { ChunkSender, stillMissing } from "./chunk-sender.ts";
+import { ChunkDigests, sha256 } from "./digests.ts";
+import { SourceChangedError, StowageError } from "./errors.ts";
+import {
+  AbortUploadDocument,
+  BeginUploadDocument,
+  CompleteUploadDocument,
+  type FileFieldsFragment,
+  UploadSessionDocument,
+} from "./operations.ts";
+import { insist, type OnRetry } from "./patience.ts";
+import { type Progress, ProgressMeter } from "./progress.ts";
+import type { Source } from "./source.ts";
+import type { Transport } from "./transport.ts";
+
+export interface UploadOptions {
+  /** The source's own name when left out. */
+  filename?: string | undefined;
+  /** A media type; the source's own when left out. */
+  contentType?: string | undefined;
+  /** Bytes, 65536 to 67108864; the server's default when left out. An upload that is continued keeps its own. */
+  chunkSize?: number | undefined;
+  /**
+   * By which the open upload of the same file is found and continued, from wherever it is begun again. Made of name,
+   * size and time of last modification when left out; null for none.
+   */
+  resumeKey?: string | null | undefined;
+  /** Stops sending; the upload stays on the server, to be continued. */
+  signal?: AbortSignal | undefined;
+  /** How many chunks to send at once at most. */
+  maxParallel?: number | undefined;
+  /** Told at the start, whenever chunks were acknowledged, and when all are. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told when something failed that may pass, such as the connection, and how long until the next try. */
+  onRetry?: OnRetry | undefined;
+}
+
+export type UploadState = "running" | "paused" | "completed" | "failed" | "aborted";
+
+/** Why requests are cut off while the upload is paused. */
+const PAUSED = new DOMException("The upload was paused.", "AbortError");
+
+/** One upload under way. */
+export class Upload {
+  /** The complete file. Rejects with a StowageError, or with an AbortError after `abort()` or the caller's signal. */
+  readonly done: Promise<FileFieldsFragment>;
+  readonly #transport: Transport;
+  readonly #options: UploadOptions;
+  readonly #maxParallel: number;
+  readonly #end = new AbortController();
+  readonly #stopped: AbortSignal;
+  #id: string | undefined;
+  #state: UploadState = "running";
+  #pause = new AbortController();
+  #resumed: { promise: Promise<void>; resolve: () => void } | undefined;
+  #meter: ProgressMeter | undefined;
+
+  constructor(transport: Transport, open: () => Promise<Source>, maxParallel: number, options: UploadOptions) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#maxParallel = Math.max(1, options.maxParallel ?? maxParallel);
+    this.#stopped = options.signal ? AbortSignal.any([options.signal, this.#end.signal]) : this.#end.signal;
+    this.done = this.#run(open).then(
+      (file) => {
+        this.#state = "completed";
+        return file;
+      },
+      (error) => {
+        if (this.#state !== "aborted") this.#state = "failed";
+        throw error;
+      },
+    );
+  }
+
+  /** Of the upload and of the file that it becomes; undefined until the server has opened it. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  get state(): UploadState {
+    return this.#state;
+  }
+
+  /** Stops sending at once: chunks under way are sent again later. Does nothing unless it is running. */
+  pause(): void {
+    if (this.#state !== "running") return;
+    this.#state = "paused";
+    let resolve = () => {};
+    const promise = new Promise<void>((resolved) => {
+      resolve = resolved;
+    });
+    this.#resumed = { promise, resolve };
+    this.#pause.abort(PAUSED);
+  }
+
+  /** Goes on after `pause()`. */
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "running";
+    this.#pause = new AbortController();
+    this.#resumed?.resolve();
+  }
+
+  /** Gives the upload up, on the server too. Resolves when that knows; on one that has ended, nothing. */
+  async abort(): Promise<void> {
+    if (this.#state !== "running" && this.#state !== "paused") return;
+    this.#state = "aborted";
+    this.#end.abort(new DOMException("The upload was aborted.", "AbortError"));
+    this.#resumed?.resolve();
+    await this.done.catch(() => {});
+    if (this.#id !== undefined) await this.#transport.graphql(AbortUploadDocument, { uploadId: this.#id });
+  }
+
+  async #run(open: () => Promise<Source>): Promise<FileFieldsFragment> {
+    const source = await open();
+    try {
+      return await this.#transfer(source);
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #transfer(source: Source): Promise<FileFieldsFragment> {
+    const { beginUpload: upload } = await this.#begin(source);
+    this.#id = upload.id;
+    const digests = new ChunkDigests(upload.totalChunks);
+    this.#meter = new ProgressMeter(upload.size);
+    const sender = new ChunkSender(this.#transport, source, upload, digests, {
+      maxParallel: this.#maxParallel,
+      onAcknowledged: (bytes) => this.#tell(this.#meter?.at(bytes)),
+      onRetry: (error, delayMs) => this.#options.onRetry?.(error, delayMs),
+    });
+    this.#tell(this.#meter.restart(sender.acknowledgedBytes));
+    for (;;) {
+      await this.#unlessPaused((signal) => sender.send(signal), sender);
+      await this.#unlessPaused((signal) => hashOthers(source, upload, digests, signal), sender);
+      await source.verify();
+      const digest = await digests.ofFile();
+      try {
+        return await this.#complete(upload.id, digest);
+      } catch (error) {
+        if (!(error instanceof StowageError)) throw error;
+        if (error.code === "DIGEST_MISMATCH") throw new SourceChangedError(error);
+        if (error.code !== "UPLOAD_INCOMPLETE") throw error;
+        await this.#refresh(sender);
+      }
+    }
+  }
+
+  #begin(source: Source) {
+    const { filename = source.filename, contentType = source.contentType, chunkSize } = this.#options;
+    const { resumeKey = source.fingerprint ?? null } = this.#options;
+    if (filename === undefined) throw new TypeError("A source without a name needs a filename.");
+    const input = { filename, size: source.size, contentType, chunkSize, resumeKey };
+    this.#stopped.throwIfAborted();
+    // Not to be cut off by abort(): the answer has the id that it needs to close the upload.
+    const ask = () => this.#transport.ask(BeginUploadDocument, { input }, this.#options.signal);
+    return this.#insist(ask);
+  }
+
+  async #complete(uploadId: string, digest: string): Promise<FileFieldsFragment> {
+    const ask = () => this.#transport.ask(CompleteUploadDocument, { uploadId, digest }, this.#stopped);
+    return (await this.#insist(ask)).completeUpload;
+  }
+
+  async #refresh(sender: ChunkSender): Promise<void> {
+    const ask = () => this.#transport.ask(UploadSessionDocument, { id: this.#id ?? "" }, this.#stopped);
+    const { uploadSession } = await this.#insist(ask);
+    sender.expect(stillMissing(uploadSession));
+  }
+
+  /** Does the work; where a pause cuts it short, again after it, with what the server lacks then. */
+  async #unlessPaused(work: (signal: AbortSignal) => Promise<void>, sender: ChunkSender): Promise<void> {
+    for (;;) {
+      const { signal } = this.#pause;
+      try {
+        return await work(AbortSignal.any([this.#stopped, signal]));
+      } catch (error) {
+        this.#stopped.throwIfAborted();
+        if (!signal.aborted) throw error;
+      }
+      await this.#pausedUntilResumed();
+      await this.#refresh(sender);
+      this.#tell(this.#meter?.restart(sender.acknowledgedBytes));
+    }
+  }
+
+  async #pausedUntilResumed(): Promise<void> {
+    const { promise } = this.#resumed ?? {};
+    const stopped = new Promise<void>((resolve) => {
+      this.#stopped.addEventListener("abort", () => resolve(), { once: true });
+      if (this.#stopped.aborted) resolve();
+    });
+    await Promise.race([promise, stopped]);
+    this.#stopped.throwIfAborted();
+  }
+
+  #insist<T>(ask: () => Promise<T>): Promise<T> {
+    return insist(ask, this.#transport.retry, { signal: this.#stopped, onRetry: this.#options.onRetry });
+  }
+
+  #tell(progress: Progress | undefined): void {
+    if (progress !== undefined) this.#options.onProgress?.(progress);
+  }
+}
+
+/** Of what was sent before, by whomever: only so the file's digest shows whether it all is of one source. */
+async function hashOthers(
+  source: Source,
+  { size, chunkSize }: { size: number; chunkSize: number },
+  digests: ChunkDigests,
+  signal: AbortSignal,
+): Promise<void> {
+  let next = 0;
+  const hashing = async () => {
+    for (let index = digests.nextUnknown(next); index !== -1; index = digests.nextUnknown(next)) {
+      next = index + 1;
+      signal.throwIfAborted();
+      const bytes = await source.read(index * chunkSize, Math.min(size, (index + 1) * chunkSize));
+      try {
+        digests.set(index, await sha256(bytes));
+      } finally {
+        source.release(bytes);
+      }
+    }
+  };
+  // While one is hashed, another is read.
+  await Promise.all([hashing(), hashing()]);
+}

@@ -1,0 +1,26 @@
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+
+/** This database's own id, in its one row: the nodes carry it, so that no other database's blobs are taken for ours. */
+export const Deployment = defineEntity({
+  name: "Deployment",
+  tableName: "deployment",
+  properties: { id: p.uuid().primary() },
+});
+export type Deployment = InferEntity<typeof Deployment>;
+
+/** What the instances agree on of a storage node; where it is, only their settings know. */
+export const NodeRecord = defineEntity({
+  name: "NodeRecord",
+  tableName: "storage_nodes",
+  properties: {
+    name: p.string().length(64).primary(),
+    /** The id that its place carries, or will carry once it is claimed. */
+    identity: p.uuid(),
+    /** Null until it is known that the place carries the identity: as long, an unclaimed place may be claimed. */
+    claimedAt: p.datetime(3).nullable(),
+    /** Takes no new blobs. */
+    draining: p.boolean().default(false),
+    createdAt: p.datetime(3),
+  },
+});
+export type NodeRecord = InferEntity<typeof NodeRecord>;

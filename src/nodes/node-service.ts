@@ -1,0 +1,119 @@
+import type { Database } from "../database.ts";
+import { BadUserInputError } from "../errors.ts";
+import type { NodeReport } from "../storage/node-health.ts";
+import type { NodeRegistry } from "./node-registry.ts";
+import type { NodeUsageCounter } from "./node-usage.ts";
+
+/** Without reading every row, along the index by node. */
+const NEXT_HOLDER = "select min(node) as node from chunk_replicas where node > ?";
+
+export interface NodeInfo extends NodeReport {
+  /** Takes no new chunks, also where it is DOWN. */
+  draining: boolean;
+  chunks: number;
+  /** Bytes of all its chunks. */
+  usedBytes: number;
+}
+
+export interface NodeServiceOptions {
+  /** Every configured node, in the order of the settings. */
+  status: () => Promise<NodeReport[]>;
+  /** Copies of each chunk. */
+  replicas: number;
+  registry: NodeRegistry;
+  usage: NodeUsageCounter;
+  /** Lets this process know what the database knows of the nodes. */
+  refresh: () => Promise<void>;
+}
+
+/** Tells administrators of the storage nodes, and says which of them drain. */
+export class NodeService {
+  readonly #database: Database;
+  readonly #options: NodeServiceOptions;
+
+  constructor(database: Database, options: NodeServiceOptions) {
+    this.#database = database;
+    this.#options = options;
+  }
+
+  /** Every configured node, in the order of the settings. */
+  async list(): Promise<NodeInfo[]> {
+    const { status, usage, registry } = this.#options;
+    const reports = await status();
+    const draining = new Set(registry.draining);
+    const used = await usage.latest(reports.map(({ name }) => name));
+    return reports.map((report) => {
+      const { chunks, bytes } = used.get(report.name) ?? { chunks: 0, bytes: 0 };
+      return { ...report, draining: draining.has(report.name), chunks, usedBytes: bytes };
+    });
+  }
+
+  /** @throws BadUserInputError for `name` when no such node is configured */
+  async get(name: string): Promise<NodeInfo> {
+    await this.report(name);
+    return (await this.list()).find((node) => node.name === name) as NodeInfo;
+  }
+
+  /** Without counting anything. @throws BadUserInputError for `name` when no such node is configured */
+  async report(name: string): Promise<NodeReport> {
+    const reports = await this.#options.status();
+    const report = reports.find((one) => one.name === name);
+    if (report === undefined) throw unknown(name, reports);
+    return report;
+  }
+
+  /** The names of nodes that aren't configured any more, but that the database says have copies of chunks. */
+  async gone(): Promise<string[]> {
+    const configured = new Set((await this.#options.status()).map(({ name }) => name));
+    const names: string[] = [];
+    for (let last = ""; ; ) {
+      const from = last;
+      const [row] = await this.#database.read((em) => em.execute<{ node: string | null }[]>(NEXT_HOLDER, [from]));
+      if (row?.node == null) return names.filter((name) => !configured.has(name));
+      names.push(row.node);
+      last = row.node;
+    }
+  }
+
+  /**
+   * The node, which may be dead or not configured any more, takes no new chunks: in this process when it resolves, in
+   * others a few seconds later. What is on it is moved off by the servers' background work. May be repeated.
+   * @throws BadUserInputError for `name` when there is no such node, or the others can't hold all copies
+   */
+  async drain(name: string): Promise<void> {
+    const { registry, refresh, replicas, status } = this.#options;
+    await refresh();
+    const configured = await status();
+    const isConfigured = configured.some((node) => node.name === name);
+    const gone = isConfigured ? [] : await this.gone();
+    if (!isConfigured && !gone.includes(name) && !registry.names.includes(name)) {
+      throw unknown(name, [...configured, ...gone.map((other) => ({ name: other }))]);
+    }
+    const draining = new Set(registry.draining);
+    const others = configured.filter((node) => node.name !== name && !draining.has(node.name));
+    if (others.length < replicas) {
+      const room = `with REPLICAS=${replicas}, as many other nodes must take chunks, and there ${others.length === 1 ? "is" : "are"} ${others.length}`;
+      throw new BadUserInputError("name", `${name} can't be drained: ${room}. Add a node to STORAGE_NODES first.`);
+    }
+    const marked = await registry.setDraining(name, true);
+    if (!marked && isConfigured) {
+      throw new BadUserInputError(
+        "name",
+        `${name} was never up: there is nothing to drain. Take it out of STORAGE_NODES.`,
+      );
+    }
+    await refresh();
+  }
+
+  /** The node takes new chunks again. @throws BadUserInputError for `name` when there is no such node */
+  async undrain(name: string): Promise<void> {
+    const { registry, refresh, status } = this.#options;
+    if (!(await registry.setDraining(name, false))) throw unknown(name, await status());
+    await refresh();
+  }
+}
+
+function unknown(name: string, nodes: readonly { name: string }[]): BadUserInputError {
+  const names = nodes.map((node) => node.name).join(", ");
+  return new BadUserInputError("name", `There is no storage node ${name}. There are: ${names}.`);
+}

@@ -1,0 +1,118 @@
+import type { Logger } from "pino";
+import { databaseOptions } from "../mikro-orm.config.ts";
+import { BackgroundJob } from "./background.ts";
+import type { Config } from "./config.ts";
+import { Database } from "./database.ts";
+import type { NodeConfig } from "./node-setting.ts";
+import { NodeRegistry } from "./nodes/node-registry.ts";
+import { NodeService } from "./nodes/node-service.ts";
+import { NodeUsageCounter } from "./nodes/node-usage.ts";
+import { LocalNode } from "./storage/local-node.ts";
+import { MemoryBudget } from "./storage/memory-budget.ts";
+import { type DamageReason, NodeSet } from "./storage/node-set.ts";
+import type { PhysicalNode } from "./storage/storage-node.ts";
+import type { NodePool } from "./upkeep/node-pool.ts";
+import { RepairQueue } from "./upkeep/repair-queue.ts";
+import { UpkeepService } from "./upkeep/upkeep-service.ts";
+
+/** Within which all instances know that a node is draining. */
+export const NODES_INTERVAL_MS = 5_000;
+
+/** What servers and administrators' commands have in common: the database, the nodes and what keeps them whole. */
+export interface StorageSetup {
+  database: Database;
+  registry: NodeRegistry;
+  storage: NodeSet;
+  repairs: RepairQueue;
+  upkeep: UpkeepService;
+  nodes: NodeService;
+  /** Finishes the work under way, then lets go of everything. */
+  /** Ends the work in the background; `close` does so as well. */
+  stop(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database, migrated, and the nodes, probed once, and keeps what is known of the nodes fresh.
+ * @param onQueued called when something may have come that can be repaired now
+ */
+export async function setUpStorage(config: Config, log: Logger, onQueued?: () => void): Promise<StorageSetup> {
+  const placed = await openNodes(config);
+  const database = await Database.open(databaseOptions(config.databaseUrl), {
+    durability: config.durability,
+    log: (message) => log.info(message),
+  });
+  const registry = await NodeRegistry.open(database);
+  const repairs = new RepairQueue(database, log, onQueued);
+  const storage = new NodeSet({
+    nodes: placed,
+    replicas: config.replicas,
+    writeQuorum: config.writeQuorum,
+    nodeTimeoutMs: config.nodeTimeoutMs,
+    logger: log,
+    admit: (node) => registry.admit(node),
+    onDamage: (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason),
+  });
+  storage.setDraining(registry.draining);
+  // A node that is down now may come back: the log and the health tell of it, and it stops nothing.
+  await storage.probe().catch(() => {});
+  const upkeep = new UpkeepService(database, nodePool(storage), repairs, log, config);
+
+  async function refresh(): Promise<void> {
+    await registry.refresh();
+    storage.setDraining(registry.draining);
+  }
+  const watches = [
+    new BackgroundJob("nodes", NODES_INTERVAL_MS, () => refresh().then(() => false), log),
+    new BackgroundJob("nodes that are down", NODES_INTERVAL_MS, () => storage.probeDown().then(() => false), log),
+  ];
+  for (const watch of watches) watch.start();
+
+  const usage = new NodeUsageCounter(database);
+  const { replicas } = config;
+  const nodes = new NodeService(database, { status: () => storage.status(), replicas, registry, usage, refresh });
+  async function stop(): Promise<void> {
+    await Promise.all(watches.map((watch) => watch.stop()));
+  }
+
+  return {
+    database,
+    registry,
+    storage,
+    repairs,
+    upkeep,
+    nodes,
+    stop,
+    async close() {
+      await stop();
+      await repairs.flush();
+      await database.close();
+    },
+  };
+}
+
+async function openNodes({ storageNodes, replicas, s3Memory, durability }: Config): Promise<PhysicalNode[]> {
+  const s3Copies = Math.min(replicas, storageNodes.filter(({ kind }) => kind === "S3").length);
+  const budget = new MemoryBudget(s3Memory, Math.max(s3Copies, 1));
+  const open = async (config: NodeConfig): Promise<PhysicalNode> => {
+    if (config.kind === "LOCAL") return await LocalNode.open(config.name, config.directory, { durability });
+    // Only who needs it pays for loading the AWS SDK.
+    const { S3Node } = await import("./storage/s3-node.ts");
+    return new S3Node({ name: config.name, place: config, budget });
+  };
+  return await Promise.all(storageNodes.map(open));
+}
+
+function nodePool(storage: NodeSet): NodePool {
+  return {
+    replicas: storage.replicas,
+    nodes: storage.nodes,
+    async usable() {
+      const status = await storage.status();
+      return status.flatMap(({ name, state, freeBytes }) =>
+        state === "DOWN" ? [] : { name, freeBytes, draining: state === "DRAINING" },
+      );
+    },
+    place: (id, size, except) => storage.place(id, size, except),
+  };
+}

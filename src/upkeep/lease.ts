@@ -1,0 +1,16 @@
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+
+/** Who does a work that only one may do at a time. */
+export const Lease = defineEntity({
+  name: "Lease",
+  tableName: "leases",
+  properties: {
+    /** Of the work. */
+    name: p.string().length(64).primary(),
+    /** UUID of one holding of it. */
+    holder: p.string().length(36),
+    /** Milliseconds since 1970 by the database's clock: from then on it is anybody's. */
+    expiresAt: p.bigint("number"),
+  },
+});
+export type Lease = InferEntity<typeof Lease>;

@@ -1,0 +1,22 @@
+import type { PhysicalNode, StoredBlob } from "../storage/storage-node.ts";
+
+/** A node that answers. */
+export interface UsableNode {
+  name: string;
+  /** Bytes; null where it can't tell. */
+  freeBytes: number | null;
+  /** It gives blobs, but shall have none in the end. */
+  draining: boolean;
+}
+
+/** What upkeep sees of the storage: the single nodes, where services see one. */
+export interface NodePool {
+  /** Copies that each chunk shall have. */
+  readonly replicas: number;
+  /** All that are configured. */
+  readonly nodes: ReadonlyMap<string, PhysicalNode>;
+  /** The nodes that answer, and are who they should be, as found moments ago. */
+  usable(): Promise<UsableNode[]>;
+  /** The usable nodes that may take a copy of the blob, the preferred first; none that is draining, nor those named. */
+  place(id: StoredBlob["id"], size: number, except: ReadonlySet<string>): PhysicalNode[];
+}

@@ -1,0 +1,112 @@
+import type { Database } from "../database.ts";
+import type { ListedBlob, PhysicalNode } from "../storage/storage-node.ts";
+import type { RepairQueue } from "./repair-queue.ts";
+import type { UpkeepLogger } from "./upkeep-logger.ts";
+
+const BATCH = 1_000;
+/** What is younger may be a chunk whose row is about to be committed. */
+const ORPHAN_AGE_MS = 24 * 3600_000;
+
+/** Most of what a node holds is unknown to the database: that is rather the wrong database than so many orphans. */
+export class TooManyOrphansError extends Error {
+  readonly node: string;
+  readonly orphans: number;
+  /** Blobs that were looked at, the orphans among them. */
+  readonly blobs: number;
+
+  constructor(node: string, orphans: number, blobs: number) {
+    super(`${orphans} of ${blobs} blobs on ${node} are unknown to the database: it may be the wrong one`);
+    this.name = new.target.name;
+    this.node = node;
+    this.orphans = orphans;
+    this.blobs = blobs;
+  }
+}
+
+export interface SweptNode {
+  /** Blobs that were looked at. */
+  blobs: number;
+  /** Removed, because no chunk has their id. */
+  orphans: number;
+  /** Copies that no row tells of, of chunks that exist; queued, as they may be needed. */
+  strays: number;
+}
+
+/**
+ * Finds the blobs on a node that no row tells of, where they are old, and removes those of which there is no chunk.
+ * @param node which must be known to be the one that the database means
+ * @param force removes them however many they are
+ * @throws TooManyOrphansError, with nothing removed of the batch that showed it; what the node and the database throw
+ */
+export async function sweepOrphans(
+  database: Database,
+  node: PhysicalNode,
+  queue: RepairQueue,
+  log: UpkeepLogger,
+  { force = false, signal, ageMs = ORPHAN_AGE_MS }: { force?: boolean; signal?: AbortSignal; ageMs?: number } = {},
+): Promise<SweptNode> {
+  const swept = { blobs: 0, orphans: 0, strays: 0 };
+  const before = new Date(Date.now() - ageMs);
+  for await (const ids of oldBlobs(node, before)) {
+    signal?.throwIfAborted();
+    const unknown = await missingIn(
+      database,
+      "select chunk_id as id from chunk_replicas where node = ? and chunk_id",
+      ids,
+      [node.name],
+    );
+    const orphans = await missingIn(database, "select id from chunks where id", unknown);
+    swept.blobs += ids.length;
+    if (!force && (swept.orphans + orphans.length) * 2 > swept.blobs) {
+      throw new TooManyOrphansError(node.name, swept.orphans + orphans.length, swept.blobs);
+    }
+    for (const id of orphans) {
+      signal?.throwIfAborted();
+      await node.remove({ id, nodes: [node.name] });
+      swept.orphans++;
+    }
+    const gone = new Set(orphans);
+    const strays = unknown.filter((id) => !gone.has(id));
+    await queue.add(strays.map((id) => [id, "STRAY"] as const));
+    swept.strays += strays.length;
+  }
+  await queueAside(node, queue, signal);
+  if (swept.orphans + swept.strays > 0) log.info({ node: node.name, ...swept }, "blobs without a row were found");
+  return swept;
+}
+
+/** A repair whose node was away in the end left what it had set aside there; another looks whether it may go. */
+async function queueAside(node: PhysicalNode, queue: RepairQueue, signal?: AbortSignal): Promise<void> {
+  let batch: string[] = [];
+  const add = () => queue.add(batch.map((id) => [id, "STRAY"] as const));
+  for await (const id of node.listAside()) {
+    signal?.throwIfAborted();
+    batch.push(id);
+    if (batch.length < BATCH) continue;
+    await add();
+    batch = [];
+  }
+  await add();
+}
+
+/** The ids of blobs that were last written to before then, in batches. */
+async function* oldBlobs(node: PhysicalNode, before: Date): AsyncGenerator<string[]> {
+  let batch: string[] = [];
+  for await (const { id, modifiedAt } of node.list() as AsyncIterable<ListedBlob>) {
+    if (modifiedAt >= before) continue;
+    batch.push(id);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Those of the ids that the statement, completed by them, doesn't find. */
+async function missingIn(database: Database, statement: string, ids: readonly string[], values: string[] = []) {
+  if (ids.length === 0) return [];
+  const complete = `${statement} in (${ids.map(() => "?").join(", ")})`;
+  const rows = await database.read((em) => em.execute<{ id: string }[]>(complete, [...values, ...ids]));
+  const found = new Set(rows.map(({ id }) => id));
+  return ids.filter((id) => !found.has(id));
+}

@@ -1,0 +1,25 @@
+import type { Database } from "../database.ts";
+import { type UpkeepAct, UpkeepRequest } from "./upkeep-request.ts";
+
+/** What administrators asked for and is not done yet, kept in the database: whoever has the time does it. */
+export class UpkeepRequests {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** One that is there already stays as it is. */
+  async add(act: UpkeepAct, node = ""): Promise<void> {
+    const request = { act, node, createdAt: new Date() };
+    await this.#database.transaction((em) => em.upsert(UpkeepRequest, request, { onConflictAction: "ignore" }));
+  }
+
+  find(act: UpkeepAct): Promise<UpkeepRequest[]> {
+    return this.#database.read((em) => em.find(UpkeepRequest, { act }, { orderBy: { node: "asc" } }));
+  }
+
+  async remove({ act, node }: UpkeepRequest): Promise<void> {
+    await this.#database.transaction((em) => em.nativeDelete(UpkeepRequest, { act, node }));
+  }
+}

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { generate } from "@graphql-codegen/cli";
+import { expect, expectTypeOf, test } from "vitest";
+import { StowageClient } from "../../src/client/browser.ts";
+import type { ServerErrorCode } from "../../src/client/errors.ts";
+import type { ErrorCode } from "../../src/errors.ts";
+
+const root = "src/client";
+
+/** The specifiers of what a module imports at run time or for its types. */
+function importsOf(path: string): string[] {
+  return Array.from(
+    readFileSync(path, "utf8").matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g),
+    (match) => match[1] ?? "",
+  );
+}
+
+/** All modules that this one needs, itself first, and what they import from elsewhere. */
+function reach(path: string, seen = new Map<string, string[]>()): Map<string, string[]> {
+  if (seen.has(path)) return seen;
+  const imports = importsOf(path);
+  seen.set(
+    path,
+    imports.filter((name) => !name.startsWith(".")),
+  );
+  for (const name of imports) if (name.startsWith(".")) reach(join(dirname(path), name), seen);
+  return seen;
+}
+
+test("the browser's entry needs nothing but the platform, and nothing of the server", () => {
+  const modules = reach(join(root, "browser.ts"));
+  expect([...modules.values()].flat()).toEqual(["@graphql-typed-document-node/core"]);
+  expect([...modules.keys()].filter((path) => relative(root, path).startsWith(".."))).toEqual([]);
+  expect([...modules.keys()]).toContain(join(root, "upload.ts"));
+  // The one foreign import is of a type.
+  expect(readFileSync(join(root, "operations.ts"), "utf8")).toContain("import type { DocumentTypeDecoration }");
+});
+
+test("Node's entry needs Node's own modules beside it", () => {
+  const foreign = [...reach(join(root, "node.ts")).values()].flat();
+  expect(foreign.filter((name) => !name.startsWith("node:"))).toEqual(["@graphql-typed-document-node/core"]);
+});
+
+test("every file of the library is reached from an entry", () => {
+  const reached = new Set([...reach(join(root, "browser.ts")).keys(), ...reach(join(root, "node.ts")).keys()]);
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  expect(files.filter((name) => !reached.has(join(root, name)))).toEqual([]);
+});
+
+test("operations.ts is what schema.graphql and operations.graphql give", async () => {
+  const config = JSON.parse(readFileSync("codegen.json", "utf8"));
+  const [generated] = (await generate({ ...config, silent: true }, false)) as { filename: string; content: string }[];
+  expect(generated?.content).toBe(readFileSync("src/client/operations.ts", "utf8"));
+});
+
+test("the client knows the server's error codes", () => {
+  expectTypeOf<ServerErrorCode>().toEqualTypeOf<ErrorCode | "INTERNAL_SERVER_ERROR">();
+});
+
+test("the browser's client uploads and downloads", () => {
+  const client = new StowageClient({ url: "http://127.0.0.1:1/below/" });
+  expectTypeOf(client.upload).parameter(0).toEqualTypeOf<Blob>();
+  expect(() => new StowageClient({ url: "nowhere" })).toThrow("URL");
+});
