@@ -9,7 +9,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // A busy machine may take long; who waits for something looks again and again.
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 30_000 } },
     // Each file starts servers and databases of its own: more at once than cores only makes them slow together.
     maxWorkers: 2,
   },

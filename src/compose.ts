@@ -1,4 +1,5 @@
-import { isAbsolute, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { AccountService } from "./accounts/account-service.ts";
@@ -30,6 +31,9 @@ const SWEEP_INTERVAL_MS = 5_000;
 const TIDY_INTERVAL_MS = 3600_000;
 /** What an interrupted write left is a leftover once nothing was added to it for this long. */
 const LEFTOVER_AGE_MS = 24 * 3600_000;
+
+/** The web page, beside the compiled service. */
+const PAGE_FOLDER = join(import.meta.dirname, "../web");
 
 export interface Service {
   app: FastifyInstance;
@@ -107,6 +111,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     chunks,
     tus: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize },
     downloads,
+    pageFolder: existsSync(join(PAGE_FOLDER, "index.html")) ? PAGE_FOLDER : undefined,
     readiness: { database: () => database.probe(), nodes: () => storage.status() },
     registerGraphQL: (instance) => registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE }),
   });
@@ -142,6 +147,7 @@ export function describe(config: Config, address: string, nodeReports: readonly 
   const down = nodeReports.filter(({ state }) => state === "DOWN");
   return [
     `Stowage listens at ${address}`,
+    `  web page    ${address}/`,
     `  playground  ${address}/graphql`,
     `  API docs    ${address}/docs`,
     `  health      ${address}/health/ready`,

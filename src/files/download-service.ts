@@ -16,8 +16,8 @@ const READ_AHEAD = 1024 * 1024;
 
 /** What a request for a file's bytes carries. */
 export interface DownloadAccess {
-  /** The Authorization header's token. */
-  bearer: string | undefined;
+  /** The token that it came with. */
+  token: string | undefined;
   /** A download link's secret. */
   secret: string | undefined;
 }
@@ -48,10 +48,10 @@ export class DownloadService {
   }
 
   /** @throws UnauthenticatedError without a valid token or a secret; NotFoundError when they don't open this file */
-  async find(id: string, { bearer, secret }: DownloadAccess): Promise<DownloadableFile> {
-    const user = bearer === undefined ? null : await this.#accounts.authenticate(bearer);
+  async find(id: string, { token, secret }: DownloadAccess): Promise<DownloadableFile> {
+    const user = token === undefined ? null : await this.#accounts.authenticate(token);
     if (user === null && secret === undefined) {
-      throw bearer === undefined ? new UnauthenticatedError() : new InvalidTokenError();
+      throw token === undefined ? new UnauthenticatedError() : new InvalidTokenError();
     }
     const file = isId(id)
       ? await this.#database.read((em) => em.findOne(StoredFile, { id, status: "COMPLETE" }))

@@ -2,10 +2,10 @@ import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
-import { bearerToken } from "../http/bearer-token.ts";
 import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
 import { RequestBodyError } from "../http/request-body-error.ts";
 import { RequestBytes } from "../http/request-bytes.ts";
+import { requestToken } from "../http/request-token.ts";
 import type { GraphQLContext } from "./context.ts";
 import { requestIds } from "./error-mapping.ts";
 import { maxRequestSize, processMultipartRequest } from "./multipart/graphql-multipart.ts";
@@ -35,7 +35,7 @@ export function registerGraphQLRoute(
 ): void {
   const handler = fastifyApolloHandler(apollo, {
     context: async (request) => {
-      const token = bearerToken(request.headers.authorization);
+      const token = requestToken(request);
       let user: ReturnType<GraphQLContext["user"]> | undefined;
       return {
         requestId: request.id,

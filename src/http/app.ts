@@ -10,7 +10,9 @@ import { handleError, handleNotFound, handleParserError } from "./error-mapping.
 import { closeGracefully } from "./graceful-close.ts";
 import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
 import { dropSilentClients } from "./idle-timeout.ts";
+import { registerPage } from "./page-routes.ts";
 import { registerPlayground } from "./playground-routes.ts";
+import { registerSessionRoutes } from "./session-routes.ts";
 import { tusResponseHeaders } from "./tus/tus-headers.ts";
 import { registerTus } from "./tus/tus-routes.ts";
 import type { TusServices } from "./tus/tus-services.ts";
@@ -26,6 +28,8 @@ export interface AppOptions {
   tus: TusServices;
   downloads: Downloads;
   readiness: Readiness;
+  /** Where the built web page is; undefined where it was not built. */
+  pageFolder: string | undefined;
   /** Adds the GraphQL routes. */
   registerGraphQL: (app: FastifyInstance) => void;
 }
@@ -81,7 +85,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   registerChunkRoute(app, options.accounts, options.chunks);
   registerTus(app, options.accounts, options.tus);
   options.registerGraphQL(app);
-  app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
+  registerSessionRoutes(app, options.accounts);
+  if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);
+  else app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
   await app.ready();
   return app;
 }

@@ -11,6 +11,9 @@ export type Disposition = "attachment" | "inline";
 const CONTENT_SECURITY_POLICY =
   "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'";
 
+/** A sandboxed PDF is shown by no browser. None runs a PDF's scripts as the origin's: its viewer is a place of its own. */
+const PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+
 export function strongETag(file: DownloadableFile): string {
   return `"${file.digest}"`;
 }
@@ -22,7 +25,7 @@ export function commonHeaders(file: DownloadableFile): Record<string, string> {
     "Last-Modified": file.completedAt.toUTCString(),
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-cache",
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Content-Security-Policy": isPdf(file) ? PDF_POLICY : CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
   };
@@ -41,4 +44,8 @@ export function contentTypeOf(file: DownloadableFile): string {
   } catch {
     return "application/octet-stream";
   }
+}
+
+function isPdf(file: DownloadableFile): boolean {
+  return contentTypeOf(file).toLowerCase() === "application/pdf";
 }

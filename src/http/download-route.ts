@@ -3,11 +3,11 @@ import { BadUserInputError } from "../errors.ts";
 import { parseRange } from "../files/byte-ranges.ts";
 import type { DownloadableFile, DownloadService } from "../files/download-service.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
-import { bearerToken } from "./bearer-token.ts";
 import { commonHeaders, contentTypeOf, type Disposition, dispositionHeader, strongETag } from "./download-headers.ts";
 import { downloadSchema } from "./download-schema.ts";
 import { contentRange, MultipartByteranges } from "./multipart-byteranges.ts";
 import { evaluatePreconditions } from "./preconditions.ts";
+import { requestToken } from "./request-token.ts";
 import { exactly, streamBody, watchClient } from "./stream-body.ts";
 
 /** What the route needs of the DownloadService. */
@@ -24,7 +24,7 @@ export function registerDownloadRoute(app: FastifyInstance, downloads: Downloads
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { id } = request.params as { id: string };
     const { secret, disposition } = readQuery(request.query as Record<string, unknown>);
-    const file = await downloads.find(id, { bearer: bearerToken(request.headers.authorization), secret });
+    const file = await downloads.find(id, { token: requestToken(request), secret });
     return answer(downloads, file, disposition, request, reply);
   };
   for (const method of ["HEAD", "GET"] as const) {

@@ -58,7 +58,7 @@ export function handleError(
   return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR", message: INTERNAL_ERROR_MESSAGE, requestId });
 }
 
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
+const METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"] as const;
 
 /** 404, or 405 with Allow (RFC 9110 section 15.5.6) where other methods are served. */
 export function handleNotFound(request: FastifyRequest, reply: FastifyReply) {

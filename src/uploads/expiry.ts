@@ -1,4 +1,3 @@
-import { LockMode } from "@mikro-orm/core";
 import { countClosed } from "../accounts/storage-counters.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { StoredFile } from "../files/file.ts";
@@ -10,12 +9,12 @@ export async function expireUpload(em: EntityManager, id: string): Promise<void>
   const due = { id, status: "OPEN", expiresAt: { $lte: new Date() } } as const;
   const closed = await em.nativeUpdate(StoredFile, due, { status: "EXPIRED", resumeKey: null });
   if (closed === 0) return;
-  // Only now that the row is locked: a size that wasn't known may have been declared meanwhile. MySQL would give a plain
-  // read the row as it was when the transaction began.
-  const fields = ["owner", "size"] as const;
-  const lockMode = LockMode.PESSIMISTIC_WRITE;
-  const { owner, size } = await em.findOneOrFail(StoredFile, id, { fields, lockMode, refresh: true });
-  await countClosed(em, owner.id, size);
+  // Only now that the row is ours: a size that wasn't known may have been declared until then.
+  const [row] = await em.execute<{ owner: string; size: number | string }[]>(
+    "select owner_id as owner, size from files where id = ?",
+    [id],
+  );
+  if (row !== undefined) await countClosed(em, row.owner, Number(row.size));
 }
 
 /** Closes the open uploads whose time is over, each in a transaction of its own. Several instances may do it at once. */

@@ -52,9 +52,9 @@ class FakeDownloads implements Downloads {
     return new FakeDownloads(bytes.length, (target, offset) => bytes.copy(target, 0, offset), digest);
   }
 
-  async find(id: string, access: { bearer: string | undefined; secret: string | undefined }) {
+  async find(id: string, access: { token: string | undefined; secret: string | undefined }) {
     this.access = access;
-    if (access.bearer !== "token" && access.secret !== "secret") throw new UnauthenticatedError();
+    if (access.token !== "token" && access.secret !== "secret") throw new UnauthenticatedError();
     if (id !== this.file.id) throw new NotFoundError("file");
     return this.file;
   }
@@ -267,11 +267,11 @@ describe("a whole file", () => {
 
 describe("who may read", () => {
   test.each([
-    ["Bearer token", undefined, { bearer: "token", secret: undefined }],
-    ["bearer   token", undefined, { bearer: "token", secret: undefined }],
-    ["Basic token", "secret", { bearer: undefined, secret: "secret" }],
-    ["Bearer to ken", "secret", { bearer: undefined, secret: "secret" }],
-    ["", "secret", { bearer: undefined, secret: "secret" }],
+    ["Bearer token", undefined, { token: "token", secret: undefined }],
+    ["bearer   token", undefined, { token: "token", secret: undefined }],
+    ["Basic token", "secret", { token: undefined, secret: "secret" }],
+    ["Bearer to ken", "secret", { token: undefined, secret: "secret" }],
+    ["", "secret", { token: undefined, secret: "secret" }],
   ])("%j and secret %j", async (authorization, secret, access) => {
     const { status } = await get({ authorization }, `/files/download/f1${secret ? `?secret=${secret}` : ""}`);
     expect(status).toBe(200);

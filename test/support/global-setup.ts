@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
+import { resolve } from "node:path";
 import type { TestProject } from "vitest/node";
 import { MySqlServer } from "./mysql-server.ts";
 import { offerS3 } from "./s3-on-demand.ts";
@@ -10,7 +11,7 @@ declare module "vitest" {
     mysqlUrl: string;
     /** Where to ask for an S3 store; `s3Access` does. */
     s3Url: string;
-    /** The folder with the compiled service, for tests that spawn it. */
+    /** The folder with the compiled service and its web page, for tests that spawn it. */
     buildFolder: string;
   }
 }
@@ -18,6 +19,8 @@ declare module "vitest" {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const buildFolder = `.test-build/${process.pid}`;
   execFileSync("tsc", ["-p", "tsconfig.build.json", "--outDir", buildFolder], { stdio: "inherit" });
+  const page = ["build", "--config", "src/web/vite.config.ts", "--outDir", resolve(buildFolder, "web")];
+  execFileSync("vite", [...page, "--logLevel", "warn"], { stdio: "inherit" });
   project.provide("buildFolder", buildFolder);
   const given = process.env["TEST_DATABASE_URL"];
   const server = given ? { url: given.replace(/\/$/, ""), stop: async () => {} } : await MySqlServer.start();

@@ -1,0 +1,53 @@
+import { Store } from "../ui/store.ts";
+
+export type ConnectionState = "up" | "lost" | "back";
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 4_000;
+const BACK_SHOWN_MS = 3_000;
+
+export const connection = new Store<ConnectionState>("up");
+let backTimer: ReturnType<typeof setTimeout> | undefined;
+
+/** A request arrived. */
+export function connectionWorks(): void {
+  if (connection.get() !== "lost") return;
+  connection.set("back");
+  backTimer = setTimeout(() => connection.set("up"), BACK_SHOWN_MS);
+}
+
+/** A request got no answer: from now on the server is asked until it answers. */
+export function connectionFailed(): void {
+  if (connection.get() === "lost") return;
+  clearTimeout(backTimer);
+  connection.set("lost");
+  void probe(FIRST_DELAY_MS);
+}
+
+async function probe(delayMs: number): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, delayMs);
+    window.addEventListener("online", resolve, { once: true });
+  });
+  if (connection.get() !== "lost") return;
+  const answered = await fetch("/health/live", { cache: "no-store" }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+  if (answered) connectionWorks();
+  else void probe(Math.min(delayMs * 1.5, LONGEST_DELAY_MS));
+}
+
+/** Resolves when the server is within reach; at once where it is. */
+export async function untilConnected(): Promise<void> {
+  while (connection.get() === "lost") {
+    await new Promise<void>((resolve) => {
+      const stop = connection.subscribe(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
+}
+
+window.addEventListener("offline", connectionFailed);

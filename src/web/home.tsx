@@ -1,0 +1,67 @@
+import "./home.css";
+import { useApolloClient } from "@apollo/client/react";
+import { useEffect, useState } from "react";
+import { FileBrowser } from "./files/file-browser.tsx";
+import { PendingDeletions } from "./files/pending-deletions.ts";
+import type { MeQuery } from "./graphql/operations.ts";
+import { signOut } from "./session/session-api.ts";
+import { StorageMeter } from "./session/storage-meter.tsx";
+import { Brand } from "./ui/brand.tsx";
+import { IconButton } from "./ui/icon-button.tsx";
+import { showToast } from "./ui/toasts.tsx";
+import { DropZone } from "./uploads/drop-zone.tsx";
+import { UploadButtons } from "./uploads/upload-buttons.tsx";
+import { UploadPanel } from "./uploads/upload-panel.tsx";
+import { UploadQueue } from "./uploads/upload-queue.ts";
+
+export type SignedInUser = NonNullable<MeQuery["me"]>;
+
+/** What a signed-in person sees. */
+export function Home({ user }: { user: SignedInUser }) {
+  const apollo = useApolloClient();
+  const [queue] = useState(() => new UploadQueue(apollo, user.id));
+  const [deletions] = useState(() => new PendingDeletions(apollo));
+
+  useEffect(() => {
+    void queue.restore();
+    return () => queue.stop();
+  }, [queue]);
+  useEffect(() => {
+    const flush = () => deletions.flush();
+    window.addEventListener("pagehide", flush);
+    return () => window.removeEventListener("pagehide", flush);
+  }, [deletions]);
+
+  async function leave() {
+    deletions.flush();
+    try {
+      await signOut();
+      await queue.forget();
+      await apollo.resetStore();
+    } catch (error) {
+      showToast(error instanceof Error ? error.message : String(error), { problem: true });
+    }
+  }
+
+  return (
+    <>
+      <header className="top">
+        <Brand />
+        <StorageMeter storage={user.storage} />
+        <div className="top-user">
+          <span className="top-name">{user.username}</span>
+          <IconButton icon="signOut" label="Sign out" onClick={leave} />
+        </div>
+      </header>
+      <main className="home">
+        <div className="home-title">
+          <h1>Your files</h1>
+          <UploadButtons queue={queue} />
+        </div>
+        <UploadPanel queue={queue} />
+        <FileBrowser deletions={deletions} queue={queue} />
+      </main>
+      <DropZone queue={queue} />
+    </>
+  );
+}

@@ -1,0 +1,145 @@
+import "./sign-in.css";
+import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { Brand } from "../ui/brand.tsx";
+import { register, SessionError, signIn } from "./session-api.ts";
+
+type Mode = "sign-in" | "register";
+
+interface FieldProps {
+  name: string;
+  label: string;
+  type?: string;
+  autoComplete: string;
+  hint?: string;
+  minLength?: number;
+  error: string | undefined;
+}
+
+function Field({ name, label, hint, error, ...input }: FieldProps) {
+  const id = useId();
+  const describedBy = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <input
+        {...input}
+        id={id}
+        name={name}
+        required
+        className="text-field"
+        autoCapitalize="none"
+        spellCheck={false}
+        aria-invalid={error !== undefined}
+        aria-describedby={describedBy || undefined}
+      />
+      {hint !== undefined && (
+        <span id={`${id}-hint`} className="hint">
+          {hint}
+        </span>
+      )}
+      {error !== undefined && (
+        <span id={`${id}-error`} className="field-error">
+          {error}
+        </span>
+      )}
+    </div>
+  );
+}
+
+export function SignIn({ onSignedIn }: { onSignedIn: () => Promise<unknown> }) {
+  const [mode, setMode] = useState<Mode>("sign-in");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<SessionError>();
+  const form = useRef<HTMLFormElement>(null);
+
+  const registering = mode === "register";
+  const fieldError = (name: string) => (error?.field === name ? error.message : undefined);
+  const names = registering ? ["username", "email", "password"] : ["login", "password"];
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the other form is another one to begin with
+  useEffect(() => form.current?.querySelector("input")?.focus(), [mode]);
+  useEffect(() => {
+    if (error?.field !== undefined) form.current?.querySelector<HTMLInputElement>(`[name="${error.field}"]`)?.focus();
+  }, [error]);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    const text = (name: string) => String(data.get(name) ?? "");
+    setBusy(true);
+    setError(undefined);
+    try {
+      const password = text("password");
+      if (registering) await register({ username: text("username"), email: text("email"), password });
+      else await signIn(text("login"), password);
+      await onSignedIn();
+    } catch (reason) {
+      setError(reason instanceof SessionError ? reason : new SessionError("Something went wrong. Try again."));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <main className="sign-in">
+      <div className="sign-in-intro">
+        <Brand />
+        <p className="muted">Large files, uploaded in pieces. An interruption costs nothing.</p>
+      </div>
+      <form ref={form} className="card sign-in-card" onSubmit={submit} key={mode}>
+        <h1>{registering ? "Create an account" : "Sign in"}</h1>
+        {registering ? (
+          <>
+            <Field
+              name="username"
+              label="Username"
+              autoComplete="username"
+              hint="3 to 32 letters, digits, “_”, “.” or “-”"
+              error={fieldError("username")}
+            />
+            <Field name="email" label="Email address" type="email" autoComplete="email" error={fieldError("email")} />
+            <Field
+              name="password"
+              label="Password"
+              type="password"
+              autoComplete="new-password"
+              minLength={8}
+              hint="At least 8 characters"
+              error={fieldError("password")}
+            />
+          </>
+        ) : (
+          <>
+            <Field name="login" label="Username or email address" autoComplete="username" error={fieldError("login")} />
+            <Field
+              name="password"
+              label="Password"
+              type="password"
+              autoComplete="current-password"
+              error={fieldError("password")}
+            />
+          </>
+        )}
+        <div role="alert">
+          {error !== undefined && !names.includes(error.field ?? "") && <p className="problem">{error.message}</p>}
+        </div>
+        <button type="submit" className="button primary" disabled={busy}>
+          {busy ? "One moment …" : registering ? "Create account" : "Sign in"}
+        </button>
+        <p className="switch muted">
+          {registering ? "Have an account already?" : "New here?"}{" "}
+          <button
+            type="button"
+            className="text-button"
+            onClick={() => {
+              setError(undefined);
+              setMode(registering ? "sign-in" : "register");
+            }}
+          >
+            {registering ? "Sign in" : "Create an account"}
+          </button>
+        </p>
+      </form>
+    </main>
+  );
+}

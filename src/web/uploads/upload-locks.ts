@@ -1,0 +1,15 @@
+const PREFIX = "stowage-upload:";
+
+/** Over plain http, other than to localhost, browsers have no locks: uploads of another tab are then listed as open. */
+const locks = navigator.locks as LockManager | undefined;
+
+/** Other tabs leave the upload alone until the promise is settled. */
+export function holdUpload(uploadId: string, until: Promise<unknown>): void {
+  locks?.request(PREFIX + uploadId, () => until).catch(() => {});
+}
+
+/** The ids of uploads that a tab of this browser is at. */
+export async function heldUploads(): Promise<ReadonlySet<string>> {
+  const { held = [] } = (await locks?.query()) ?? {};
+  return new Set(held.map(({ name = "" }) => name.slice(PREFIX.length)));
+}

@@ -1,0 +1,15 @@
+import { StowageError } from "../../client/browser.ts";
+import { formatBytes } from "../ui/format.ts";
+
+/** Why an upload failed, for a person. */
+export function uploadProblem(error: unknown): string {
+  if (!(error instanceof StowageError)) return "Something went wrong in this page.";
+  const { code, facts, message } = error;
+  if (code === "QUOTA_EXCEEDED") {
+    const [quota, used, reserved] = [facts["quotaBytes"], facts["usedBytes"], facts["reservedBytes"]].map(Number);
+    const left = Math.max(0, (quota ?? 0) - (used ?? 0) - (reserved ?? 0));
+    return `There is not enough room: ${formatBytes(left)} of your ${formatBytes(quota ?? 0)} are left. Delete files or cancel uploads, then try again.`;
+  }
+  if (code === "INSUFFICIENT_STORAGE") return "The server has no room left at the moment. Try again later.";
+  return message;
+}
