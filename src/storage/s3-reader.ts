@@ -4,15 +4,18 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { isMissingObject, S3Error } from "./s3-error.ts";
-import { BLOCK_SIZE, type ByteRange, type StoredBlob } from "./storage-node.ts";
+import { SLAB_SIZE } from "./slab-pool.ts";
+import { SlabReader } from "./slab-reader.ts";
+import type { ByteRange, StoredBlob } from "./storage-node.ts";
 
 /** Bodies in a row that may break before a whole block came. */
 const BREAKS = 4;
 const FIRST_PAUSE_MS = 100;
 
 /**
- * Yields the range's raw bytes as they come; only the socket's buffer lies between. A body that breaks is asked for anew
- * from where it broke.
+ * Yields the range's raw bytes, block by block; two blocks at most and the socket's buffer lie between. A yielded buffer
+ * is the caller's until it asks for the next one. A body that breaks is asked for anew, from its last whole block.
+ * @param range whole blocks
  */
 export async function* readObject(
   bucket: S3Bucket,
@@ -26,14 +29,13 @@ export async function* readObject(
     const start = position;
     const body = await openBody(bucket, blob, { start, end: range.end }, signal);
     try {
-      for await (const piece of inTime(body, bucket.limits.inactivityMs, signal)) {
-        position += piece.length;
-        yield piece;
+      for await (const block of blocksOf(body, range.end - start, bucket.limits.inactivityMs, signal)) {
+        position += block.length;
+        yield block;
       }
-      if (position < range.end) throw new Error(`The body ended at byte ${position} of ${range.end}`);
     } catch (error) {
       signal?.throwIfAborted();
-      breaks = position - start >= BLOCK_SIZE ? 1 : breaks + 1;
+      breaks = position > start ? 1 : breaks + 1;
       if (breaks >= BREAKS) throw bucket.error("GetObject", error);
       await sleep(Math.random() * FIRST_PAUSE_MS * 2 ** breaks, undefined, { signal });
     }
@@ -63,26 +65,47 @@ async function openBody(bucket: S3Bucket, blob: StoredBlob, range: ByteRange, si
   }
 }
 
-/** Breaks a body of which nothing comes while somebody waits for it. Frees it also where nobody asks any more. */
-async function* inTime(body: Readable, inactivityMs: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+/**
+ * The body's bytes in slabs, which are blocks. Breaks it when nothing comes while somebody waits for it, and frees it also
+ * where nobody asks any more.
+ */
+async function* blocksOf(
+  body: Readable,
+  size: number,
+  inactivityMs: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer, void, void> {
+  const cutOff = (cause?: Error) => new Error(`The body ended before its ${size} bytes`, { cause });
+  const slabs = new SlabReader(body, {
+    allowance: size,
+    early: false,
+    tooMuch: () => new Error(`The body has more than its ${size} bytes`),
+    cutOff,
+  });
   let waiting = true;
   const timer = setTimeout(() => {
     if (waiting) body.destroy(new Error(`Nothing came for ${inactivityMs} ms`));
   }, inactivityMs);
+  body.on("data", () => timer.refresh());
   const onAbort = () => body.destroy();
   signal?.addEventListener("abort", onAbort, { once: true });
-  body.on("error", () => {});
+  let left = size;
   try {
     signal?.throwIfAborted();
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
+    for await (const slab of slabs) {
+      // What is left of a block would be mixed with what the next body begins with.
+      if (slab.length < SLAB_SIZE && slab.length < left) throw cutOff();
+      left -= slab.length;
       waiting = false;
-      yield piece;
+      yield slab;
       waiting = true;
       timer.refresh();
     }
+    if (left > 0) throw cutOff();
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
+    slabs.fail(new Error("Nobody reads on"));
     body.destroy();
   }
 }
