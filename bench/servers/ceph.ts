@@ -9,6 +9,7 @@ const Bucket = "bench";
 const REGION = "us-east-1";
 
 export interface Ceph {
+  pids: readonly number[];
   /** The gateway itself, asked by signed URLs with nothing between. */
   plain: Server;
   /** Settings of a Stowage that keeps its chunks there. */
@@ -38,10 +39,11 @@ export async function startCeph(): Promise<Ceph> {
   }
 
   return {
+    pids: ceph.pids,
     plain: {
       name: "Ceph itself",
       port: Number(new URL(endpoint).port),
-      pid: ceph.gatewayPid,
+      pid: ceph.pids.at(-1) as number,
       stop: async () => {},
       async uploads(connections, chunks) {
         const puts = Array.from({ length: chunks }, () =>

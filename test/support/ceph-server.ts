@@ -24,8 +24,8 @@ export interface S3Access {
 }
 
 export interface CephServer extends S3Access {
-  /** Of the process that answers S3 requests. */
-  gatewayPid: number;
+  /** The process that answers S3 requests comes last. */
+  pids: number[];
   stop(): Promise<void>;
 }
 
@@ -105,7 +105,7 @@ async function start(folder: string, daemons: ChildProcess[]): Promise<Omit<Ceph
   await ceph("radosgw-admin", "user", "create", "--uid=tests", "--display-name=tests", ...keys);
   const gateway = daemon("radosgw", "gateway");
   await listening(gateway, gatewayPort, join(folder, "gateway.out"));
-  return { ...access, gatewayPid: gateway.pid as number };
+  return { ...access, pids: daemons.map(({ pid }) => pid as number) };
 }
 
 async function listening(daemon: ChildProcess, port: number, output: string): Promise<void> {
