@@ -19,9 +19,9 @@ export function FileRow({ file, onOpen, onShare, onDelete }: Props) {
   const [menuOpen, setMenuOpen] = useState(false);
   const name = useRef<HTMLButtonElement>(null);
 
-  function stopRenaming() {
+  function stopRenaming(focused: boolean) {
     setRenaming(false);
-    requestAnimationFrame(() => name.current?.focus());
+    if (focused) requestAnimationFrame(() => name.current?.focus());
   }
 
   function onKeyDown(event: KeyboardEvent) {

@@ -5,8 +5,8 @@ import { type ListedFileFragment, RenameFileDocument } from "../graphql/operatio
 
 interface Props {
   file: ListedFileFragment;
-  /** Called when there is nothing more to type: renamed, or given up. */
-  onDone: () => void;
+  /** Called when there is nothing more to type: renamed, or given up. @param focused whether the field still had the focus */
+  onDone: (focused: boolean) => void;
 }
 
 /** A file's name as a field: Enter takes what was typed, so does leaving it; Escape doesn't. */
@@ -25,7 +25,7 @@ export function RenameField({ file, onDone }: Props) {
 
   function finish() {
     done.current = true;
-    onDone();
+    onDone(document.activeElement === input.current);
   }
 
   async function save() {
@@ -34,11 +34,10 @@ export function RenameField({ file, onDone }: Props) {
     if (filename === "" || filename === file.filename) return finish();
     const answer = await rename({ variables: { id: file.id, filename } }).catch(() => undefined);
     if (answer?.data) finish();
-    else input.current?.focus();
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    if (event.key === "Enter") void save();
+    if (event.key === "Enter" && !event.nativeEvent.isComposing) void save();
     if (event.key === "Escape") finish();
   }
 
