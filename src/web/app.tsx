@@ -6,6 +6,7 @@ import { createApollo, errorMessage } from "./graphql/apollo.ts";
 import { MeDocument } from "./graphql/operations.ts";
 import { Home } from "./home.tsx";
 import { SignIn } from "./session/sign-in.tsx";
+import { Brand } from "./ui/brand.tsx";
 import { Toasts } from "./ui/toasts.tsx";
 
 const RETRY_MS = 3_000;
@@ -41,6 +42,9 @@ function Session() {
   if (data === undefined) {
     return (
       <main className="splash">
+        <h1>
+          <Brand />
+        </h1>
         <p role="status" className="muted">
           {error === undefined ? "Loading …" : `${errorMessage(error)} Trying again …`}
         </p>
