@@ -19,6 +19,7 @@ import { Lease } from "./src/upkeep/lease.ts";
 import { Repair } from "./src/upkeep/repair.ts";
 import { Scrub } from "./src/upkeep/scrub.ts";
 import { UpkeepRequest } from "./src/upkeep/upkeep-request.ts";
+import { TusUpload } from "./src/uploads/tus-upload.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -37,6 +38,7 @@ const common = {
     Repair,
     Scrub,
     UpkeepRequest,
+    TusUpload,
   ],
   extensions: [Migrator],
 } satisfies Partial<Options>;

@@ -19,8 +19,11 @@ import { placeOf } from "./node-setting.ts";
 import type { NodeReport } from "./storage/node-health.ts";
 import { setUpStorage } from "./storage-setup.ts";
 import { upkeepJobs } from "./upkeep-jobs.ts";
+import { AppendService } from "./uploads/append-service.ts";
 import { MAX_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
+import type { StoredChunk } from "./uploads/chunk-record.ts";
 import { ChunkService } from "./uploads/chunk-service.ts";
+import { ConcatenationService } from "./uploads/concatenation-service.ts";
 import { expireUploads } from "./uploads/expiry.ts";
 import { UploadService } from "./uploads/upload-service.ts";
 
@@ -63,6 +66,13 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   };
   const uploads = new UploadService(database, quotas, uploadOptions, freed);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
+  // What the writing told of them may have been given up: there were no such chunks yet.
+  const onLateRows = (recorded: readonly StoredChunk[]) => {
+    const short = recorded.filter(({ nodes }) => nodes.length < storage.replicas);
+    for (const { id } of short) setup.repairs.report(id, "UNDER_REPLICATED");
+  };
+  const appends = new AppendService(database, storage, quotas, uploads, uploadOptions, onLateRows);
+  const concatenations = new ConcatenationService(database, uploadOptions, freed);
 
   async function sweepOnce(signal: AbortSignal): Promise<boolean> {
     await expireUploads(database, signal);
@@ -99,6 +109,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     idleTimeoutMs: config.idleTimeoutMs,
     accounts,
     chunks,
+    tus: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize },
     downloads,
     pageFolder: existsSync(join(PAGE_FOLDER, "index.html")) ? PAGE_FOLDER : undefined,
     readiness: { database: () => database.probe(), nodes: () => storage.status() },

@@ -1,3 +1,4 @@
+import { sha256 } from "./digests.ts";
 import { SourceChangedError } from "./errors.ts";
 import type { Source } from "./source.ts";
 
@@ -31,6 +32,8 @@ export class BlobSource implements Source {
     }
     throw new SourceChangedError();
   }
+
+  sha256 = sha256;
 
   release(): void {}
 

@@ -17,6 +17,7 @@ export type { Upload, UploadOptions, UploadState } from "./upload.ts";
 
 const platform: Platform<Blob> = {
   openSource: async (source) => new BlobSource(source),
+  fetch: globalThis.fetch,
   // A browser has six connections to a server that speaks HTTP/1.1, and the page needs one as well.
   maxParallel: 5,
 };

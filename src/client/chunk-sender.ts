@@ -1,7 +1,7 @@
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { ChunkDeadline } from "./chunk-deadline.ts";
 import { ChunkQueue, type ChunkRange } from "./chunk-queue.ts";
-import { type ChunkDigests, contentDigest, sha256 } from "./digests.ts";
+import { type ChunkDigests, contentDigest } from "./digests.ts";
 import { isTransient, SourceChangedError, StowageError } from "./errors.ts";
 import { type UploadFieldsFragment, UploadSessionDocument } from "./operations.ts";
 import { delay, type OnRetry, Patience } from "./patience.ts";
@@ -121,7 +121,7 @@ export class ChunkSender {
     const { start, end } = this.#queue.bytesOf(index);
     const bytes = await this.#source.read(start, end);
     try {
-      const digest = await sha256(bytes);
+      const digest = await this.#source.sha256(bytes);
       if (!this.#digests.set(index, digest)) throw new SourceChangedError();
       signal.throwIfAborted();
       const begun = performance.now();

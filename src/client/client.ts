@@ -54,7 +54,12 @@ export class Client<S> {
   readonly #platform: Platform<S>;
 
   constructor({ url, token, fetch, retry }: ClientOptions, platform: Platform<S>) {
-    this.transport = new Transport({ url, token, fetch, retry: { ...defaultRetry, ...retry } });
+    this.transport = new Transport({
+      url,
+      token,
+      fetch: fetch ?? platform.fetch,
+      retry: { ...defaultRetry, ...retry },
+    });
     this.#platform = platform;
   }
 

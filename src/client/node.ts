@@ -2,6 +2,7 @@ import { BlobSource } from "./blob-source.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { type DownloadToOptions, downloadTo } from "./node/download-to-path.ts";
 import { PathSource } from "./node/path-source.ts";
+import { fetchSendingBytes } from "./node/send-bytes.ts";
 import type { FileFieldsFragment } from "./operations.ts";
 import type { Platform } from "./source.ts";
 
@@ -21,6 +22,7 @@ export type { Upload, UploadOptions, UploadState } from "./upload.ts";
 
 const platform: Platform<Blob | string> = {
   openSource: async (source) => (typeof source === "string" ? PathSource.open(source) : new BlobSource(source)),
+  fetch: fetchSendingBytes,
   maxParallel: 8,
 };
 

@@ -11,6 +11,8 @@ export interface Source {
    * @throws SourceChangedError when they are not, or may not be, what was there when the source was opened
    */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** The SHA-256 of what `read` gave. Keeps the thread busy for no longer than a frame may take. */
+  sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
   /** Takes back what `read` gave, once nobody looks at it any more: its memory may be used for the next read. */
   release(bytes: Uint8Array<ArrayBuffer>): void;
   /** @throws SourceChangedError when something changed since the source was opened, as far as the platform tells */
@@ -23,6 +25,8 @@ export interface Source {
 export interface Platform<S> {
   /** Opens what an application names as a source. @throws TypeError for something that is none */
   openSource(source: S): Promise<Source>;
+  /** As the standard has it, at least for what a Transport sends. */
+  readonly fetch: typeof globalThis.fetch;
   /** How many requests at once the platform's fetch makes good use of. */
   readonly maxParallel: number;
 }

@@ -6,8 +6,7 @@ export interface TransportOptions {
   /** Where the server is, such as `https://files.example.org`; a path before its routes is kept. */
   url: string | URL;
   token?: string | undefined;
-  /** The platform's own when left out. */
-  fetch?: typeof globalThis.fetch | undefined;
+  fetch: typeof globalThis.fetch;
   retry: RetryOptions;
 }
 
@@ -31,8 +30,9 @@ export class Transport {
   readonly #base: string;
   readonly #fetch: typeof globalThis.fetch;
 
-  constructor({ url, token, fetch = globalThis.fetch, retry }: TransportOptions) {
+  constructor({ url, token, fetch, retry }: TransportOptions) {
     this.#base = new URL(url).href.replace(/\/+$/, "");
+    // As a method of anything but the window, a browser's refuses.
     this.#fetch = (input, init) => fetch(input, init);
     this.token = token;
     this.retry = retry;
@@ -51,6 +51,8 @@ export class Transport {
     try {
       response = await this.#fetch(this.urlOf(path), {
         ...init,
+        // One that is followed may turn a POST to a GET, and takes bytes and token to whom nobody named.
+        redirect: "manual",
         headers: { ...headers, ...(this.token !== undefined && { authorization: `Bearer ${this.token}` }) },
         signal: AbortSignal.any([timeout.signal, ...(signal === undefined ? [] : [signal])]),
       });
@@ -62,7 +64,7 @@ export class Transport {
       clearTimeout(timer);
     }
     if (response.ok) return response;
-    throw errorOf(await bodyOf(response, signal), response);
+    throw errorOf(await bodyOf(response, signal), response, this.urlOf(path));
   }
 
   /** One GraphQL operation, one try. @throws StowageError, or the signal's reason */
@@ -75,7 +77,7 @@ export class Transport {
       timeoutMs: GRAPHQL_TIMEOUT_MS,
     });
     const { data, errors } = (await bodyOf(response, signal)) as { data?: R | null; errors?: unknown[] };
-    if (errors !== undefined || data == null) throw errorOf({ errors }, response);
+    if (errors !== undefined || data == null) throw errorOf({ errors }, response, this.urlOf("/graphql"));
     return data;
   }
 
@@ -108,7 +110,7 @@ async function bodyOf(response: Response, signal: AbortSignal | undefined): Prom
 }
 
 /** Of `{ code, message, … }` as REST has it, or the first of GraphQL's `errors`. */
-function errorOf(body: Record<string, unknown>, response: Response): StowageError {
+function errorOf(body: Record<string, unknown>, response: Response, url: string): StowageError {
   const [graphql] = (body["errors"] ?? []) as { message: string; extensions?: Record<string, unknown> }[];
   const { code, message, ...facts } = graphql ? { message: graphql.message, ...graphql.extensions } : body;
   const details: ErrorDetails = {
@@ -117,8 +119,9 @@ function errorOf(body: Record<string, unknown>, response: Response): StowageErro
     retryAfterMs: retryAfterMs(response.headers.get("retry-after"), facts["retryAfterSeconds"]),
   };
   if (isServerErrorCode(code)) return new StowageError(code, String(message), details);
-  const told = typeof message === "string" ? message : `${response.status} ${response.statusText}`.trim();
-  const text = `${response.url} gave an answer that this client doesn't know: ${told}`;
+  const target = response.headers.get("location");
+  const answered = `${response.status} ${response.statusText}${target === null ? "" : `, to ${target}`}`.trim();
+  const text = `${url} gave an answer that this client doesn't know: ${typeof message === "string" ? message : answered}`;
   return new StowageError("UNEXPECTED_ANSWER", text, { ...details, facts: { ...facts, code } });
 }
 

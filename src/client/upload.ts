@@ -1,5 +1,5 @@
 import { ChunkSender, stillMissing } from "./chunk-sender.ts";
-import { ChunkDigests, sha256 } from "./digests.ts";
+import { ChunkDigests } from "./digests.ts";
 import { SourceChangedError, StowageError } from "./errors.ts";
 import {
   AbortUploadDocument,
@@ -218,7 +218,7 @@ async function hashOthers(
       signal.throwIfAborted();
       const bytes = await source.read(index * chunkSize, Math.min(size, (index + 1) * chunkSize));
       try {
-        digests.set(index, await sha256(bytes));
+        digests.set(index, await source.sha256(bytes));
       } finally {
         source.release(bytes);
       }

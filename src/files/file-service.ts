@@ -6,7 +6,7 @@ import { BadUserInputError, NotFoundError } from "../errors.ts";
 import { StoredFile } from "./file.ts";
 import { checkFilename, filenameKey } from "./filename.ts";
 import { isId } from "./id.ts";
-import { type ManifestEntry, readManifest } from "./manifest-reader.ts";
+import { type ManifestEntry, readManifest, readManifestFrom } from "./manifest-reader.ts";
 import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
 
 export const fileOrders = {
@@ -95,8 +95,12 @@ export class FileService {
     }
     if (from < 0) throw new BadUserInputError("from", "from takes a chunk's index, 0 or more.");
     if (first === 0) return [];
-    const entries = await this.#database.read((em) => readManifest(em, file.id, from * file.chunkSize, first));
-    return entries.map((entry) => ({ ...entry, index: Math.floor(entry.offset / file.chunkSize) }));
+    const entries = await this.#database.read((em) =>
+      file.isSequential
+        ? readManifestFrom(em, file.id, from, first)
+        : readManifest(em, file.id, from * file.chunkSize, first),
+    );
+    return entries.map((entry, position) => ({ ...entry, index: from + position }));
   }
 
   async #count(user: User): Promise<number> {

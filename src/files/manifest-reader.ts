@@ -19,12 +19,12 @@ interface Row {
 }
 
 // One statement by hand: every range of a download begins with it.
-const entriesFrom = (start: string) => `
+const entriesFrom = (start: string, limit = "?") => `
   select entry.\`offset\` as position, chunk.id, chunk.size, chunk.sha256, chunk.block_checksums as checksums, replica.node
   from (
     select \`offset\`, chunk_id from file_chunks
     where file_id = ? and \`offset\` >= ${start}
-    order by \`offset\` limit ?
+    order by \`offset\` limit ${limit}
   ) entry
   join chunks chunk on chunk.id = entry.chunk_id
   left join chunk_replicas replica on replica.chunk_id = chunk.id
@@ -33,6 +33,8 @@ const FROM_OFFSET = entriesFrom("?");
 const FROM_POSITION = entriesFrom(
   "coalesce((select max(`offset`) from file_chunks where file_id = ? and `offset` <= ?), 0)",
 );
+// It counts up to there, in the index alone.
+const FROM_INDEX = entriesFrom("0", "? offset ?");
 
 function entriesOf(rows: readonly Row[]): ManifestEntry[] {
   const entries: (ManifestEntry & { blob: { nodes: string[] } })[] = [];
@@ -55,4 +57,9 @@ export async function readManifest(em: EntityManager, fileId: string, offset: nu
 /** @returns the entry whose chunk holds the byte at `position` and those behind it, in order, at most `limit` of them */
 export async function readManifestAt(em: EntityManager, fileId: string, position: number, limit: number) {
   return entriesOf(await em.execute<Row[]>(FROM_POSITION, [fileId, fileId, position, limit]));
+}
+
+/** @returns the entries from the zero-based `index` on, in order, at most `limit` of them, whatever their sizes */
+export async function readManifestFrom(em: EntityManager, fileId: string, index: number, limit: number) {
+  return entriesOf(await em.execute<Row[]>(FROM_INDEX, [fileId, limit, index]));
 }

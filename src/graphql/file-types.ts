@@ -4,7 +4,7 @@ import type { CreatedLink } from "../files/download-link-service.ts";
 import type { StoredFile } from "../files/file.ts";
 import { fileOrders, type ListedChunk } from "../files/file-service.ts";
 import { downloadPath } from "../http/download-path.ts";
-import { totalChunks } from "../uploads/chunk-plan.ts";
+import { chunksInAll } from "../uploads/chunk-plan.ts";
 import { connectionOf } from "./page-types.ts";
 
 export const FileOrderEnum = Object.fromEntries(Object.keys(fileOrders).map((order) => [order, order]));
@@ -32,7 +32,9 @@ export class FileType {
   })
   digest!: string;
 
-  @Field(() => Int, { description: "Bytes of each chunk but the last." })
+  @Field(() => Int, {
+    description: "Bytes of each chunk but the last; of a file that came by tus, what each has at most: see `chunks`.",
+  })
   chunkSize!: number;
 
   @Field(() => Int)
@@ -53,7 +55,7 @@ export class FileType {
     if (stored.digest == null || completedAt == null) throw new Error(`File ${id} is not complete.`);
     const digest = Buffer.from(stored.digest).toString("hex");
     const fields = { id, filename, contentType, size, digest, chunkSize, createdAt, completedAt };
-    return Object.assign(new FileType(stored), fields, { totalChunks: totalChunks(stored) });
+    return Object.assign(new FileType(stored), fields, { totalChunks: chunksInAll(stored) });
   }
 
   @Field(() => String, { description: "The REST route that streams it, as an absolute path." })

@@ -1,7 +1,7 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
 import type { StoredFile } from "../files/file.ts";
-import { totalChunks } from "../uploads/chunk-plan.ts";
+import { chunksInAll } from "../uploads/chunk-plan.ts";
 import { isLive } from "../uploads/upload-service.ts";
 import { FileType } from "./file-types.ts";
 import { connectionOf } from "./page-types.ts";
@@ -14,8 +14,28 @@ enum UploadStatus {
 }
 registerEnumType(UploadStatus, { name: "UploadStatus" });
 
+enum UploadKind {
+  PLANNED = "PLANNED",
+  SEQUENTIAL = "SEQUENTIAL",
+  PART = "PART",
+}
+registerEnumType(UploadKind, {
+  name: "UploadKind",
+  description: "How an upload's bytes come.",
+  valuesConfig: {
+    PLANNED: { description: "By `uploadChunk`: chunks of `chunkSize`, in any order." },
+    SEQUENTIAL: { description: "By tus, at `/tus/<id>`: each byte behind the last, in chunks of any size." },
+    PART: { description: "By tus, to be concatenated to a file: it is never one by itself." },
+  },
+});
+
+function kindOf({ isPart, isSequential }: StoredFile): UploadKind {
+  if (isPart) return UploadKind.PART;
+  return isSequential ? UploadKind.SEQUENTIAL : UploadKind.PLANNED;
+}
+
 function statusOf(upload: StoredFile): UploadStatus {
-  if (upload.status === "COMPLETE" || upload.status === "DELETED") return UploadStatus.COMPLETED;
+  if (["COMPLETE", "DELETED", "CONCATENATED"].includes(upload.status)) return UploadStatus.COMPLETED;
   if (upload.status === "ABORTED") return UploadStatus.ABORTED;
   return isLive(upload) ? UploadStatus.OPEN : UploadStatus.EXPIRED;
 }
@@ -66,14 +86,21 @@ export class UploadSessionType {
   @Field(() => String)
   contentType!: string;
 
-  @Field(() => GraphQLSafeInt, { description: "Bytes." })
+  @Field(() => UploadKind)
+  kind!: UploadKind;
+
+  @Field(() => GraphQLSafeInt, { description: "Bytes; while `sizeKnown` is false, those that have come." })
   size!: number;
+
+  @Field(() => Boolean, { description: "False while the client of a tus upload hasn't said how much it will send." })
+  sizeKnown!: boolean;
 
   @Field(() => Int, { description: "Bytes." })
   chunkSize!: number;
 
   @Field(() => Int, {
-    description: "ceil(size / chunkSize): chunk i holds bytes i * chunkSize up to the next chunk or the end.",
+    description:
+      "ceil(size / chunkSize): chunk i holds bytes i * chunkSize up to the next chunk or the end. Where `kind` isn't PLANNED, chunks may be smaller, and this is what they come to if those to be sent are not.",
   })
   totalChunks!: number;
 
@@ -97,14 +124,17 @@ export class UploadSessionType {
   }
 
   static of(stored: StoredFile): UploadSessionType {
-    const { id, filename, contentType, size, chunkSize, receivedChunks, receivedBytes, createdAt, expiresAt } = stored;
+    const { id, filename, contentType, size, sizeKnown, chunkSize } = stored;
+    const { receivedChunks, receivedBytes, createdAt, expiresAt } = stored;
     return Object.assign(new UploadSessionType(stored), {
       id,
       filename,
       contentType,
+      kind: kindOf(stored),
       size,
+      sizeKnown,
       chunkSize,
-      totalChunks: totalChunks(stored),
+      totalChunks: chunksInAll(stored),
       receivedChunks,
       receivedBytes,
       status: statusOf(stored),

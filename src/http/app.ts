@@ -1,5 +1,5 @@
 import cors from "@fastify/cors";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import { v7 as uuidv7 } from "uuid";
 import type { AccountService } from "../accounts/account-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
@@ -13,6 +13,9 @@ import { dropSilentClients } from "./idle-timeout.ts";
 import { registerPage } from "./page-routes.ts";
 import { registerPlayground } from "./playground-routes.ts";
 import { registerSessionRoutes } from "./session-routes.ts";
+import { tusResponseHeaders } from "./tus/tus-headers.ts";
+import { registerTus } from "./tus/tus-routes.ts";
+import type { TusServices } from "./tus/tus-services.ts";
 
 export interface AppOptions {
   logger: FastifyBaseLogger;
@@ -22,6 +25,7 @@ export interface AppOptions {
   idleTimeoutMs: number;
   accounts: AccountService;
   chunks: ChunkService;
+  tus: TusServices;
   downloads: Downloads;
   readiness: Readiness;
   /** Where the built web page is; undefined where it was not built. */
@@ -65,12 +69,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
   });
-  app.setErrorHandler(handleError);
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => handleError(error, request, reply));
   app.setNotFoundHandler(handleNotFound);
   await app.register(cors, {
     origin: options.corsOrigins,
-    methods: ["GET", "HEAD", "POST", "PUT"],
-    exposedHeaders: EXPOSED_HEADERS,
+    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    exposedHeaders: [...EXPOSED_HEADERS, ...tusResponseHeaders],
     maxAge: 600,
     strictPreflight: false,
   });
@@ -79,6 +83,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   registerHealthRoutes(app, options.readiness);
   registerDownloadRoute(app, options.downloads);
   registerChunkRoute(app, options.accounts, options.chunks);
+  registerTus(app, options.accounts, options.tus);
   options.registerGraphQL(app);
   registerSessionRoutes(app, options.accounts);
   if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);

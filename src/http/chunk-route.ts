@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { parseDictionary } from "structured-headers";
 import type { AccountService } from "../accounts/account-service.ts";
-import { BadUserInputError, InvalidTokenError, UnauthenticatedError } from "../errors.ts";
+import { BadUserInputError } from "../errors.ts";
 import type { StoredFile } from "../files/file.ts";
 import { MAX_CHUNK_SIZE, totalChunks } from "../uploads/chunk-plan.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { chunkSchema } from "./chunk-schema.ts";
 import { RequestBodyError } from "./request-body-error.ts";
 import { RequestBytes } from "./request-bytes.ts";
-import { requestToken } from "./request-token.ts";
+import { signedIn } from "./signed-in.ts";
 
 /** The SHA-256 in hex of a Content-Digest (RFC 9530 section 2); other algorithms are passed over. */
 function claimedDigest(header: string | undefined): string | undefined {
@@ -35,10 +35,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
     const bytes = new RequestBytes(request.raw, MAX_CHUNK_SIZE);
     try {
       const { id, index } = request.params as { id: string; index: string };
-      const token = requestToken(request);
-      if (token === undefined) throw new UnauthenticatedError();
-      const user = await accounts.authenticate(token);
-      if (user === null) throw new InvalidTokenError();
+      const user = await signedIn(accounts, request);
       if (!/^\d{1,9}$/.test(index)) throw new BadUserInputError("index", "index takes a chunk's number, from 0.");
       const length = request.headers["content-length"];
       if (length === undefined) {

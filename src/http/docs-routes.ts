@@ -22,6 +22,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
       info: { title: "Stowage", description, version: "0.1.0", license: { name: "MIT" } },
       tags: [
         { name: "files", description: "The bytes of files" },
+        { name: "tus", description: "Resumable uploads by the tus protocol" },
         { name: "health", description: "For load balancers and orchestrators" },
       ],
       components: {

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, InvalidTokenError, StowageError } from "../errors.ts";
-import { RequestBodyError } from "./request-body-error.ts";
+import { StatusError } from "./status-error.ts";
 
 const statusOf: Record<ErrorCode, number> = {
   UNAUTHENTICATED: 401,
@@ -12,6 +12,7 @@ const statusOf: Record<ErrorCode, number> = {
   CHUNK_SIZE_MISMATCH: 400,
   CHUNK_DIGEST_MISMATCH: 400,
   CHUNK_CONFLICT: 409,
+  OFFSET_MISMATCH: 409,
   DIGEST_MISMATCH: 409,
   UPLOAD_INCOMPLETE: 409,
   UPLOAD_CLOSED: 409,
@@ -26,11 +27,19 @@ const RETRY_AFTER_SECONDS = 5;
 
 export const INTERNAL_ERROR_MESSAGE = "Something went wrong on the server. Its log has the cause under this requestId.";
 
-/** Answers `{ code, message, requestId }` and the code's facts; what it doesn't know is a plain 500. */
-export function handleError(error: FastifyError | StowageError | Error, request: FastifyRequest, reply: FastifyReply) {
+/**
+ * Answers `{ code, message, requestId }` and the code's facts; what it doesn't know is a plain 500.
+ * @param statuses those of codes that a protocol wants to have another status
+ */
+export function handleError(
+  error: FastifyError | StowageError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  statuses: Partial<Record<ErrorCode, number>> = {},
+) {
   const requestId = request.id;
   if (error instanceof StowageError) {
-    const status = error instanceof RequestBodyError ? error.status : statusOf[error.code];
+    const status = error instanceof StatusError ? error.status : (statuses[error.code] ?? statusOf[error.code]);
     if (status >= 500) request.log.error({ err: error }, "request failed");
     if (status === 401) {
       const why = error instanceof InvalidTokenError ? ', error="invalid_token"' : "";
@@ -49,7 +58,7 @@ export function handleError(error: FastifyError | StowageError | Error, request:
   return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR", message: INTERNAL_ERROR_MESSAGE, requestId });
 }
 
-const METHODS = ["DELETE", "GET", "HEAD", "POST", "PUT"] as const;
+const METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"] as const;
 
 /** 404, or 405 with Allow (RFC 9110 section 15.5.6) where other methods are served. */
 export function handleNotFound(request: FastifyRequest, reply: FastifyReply) {

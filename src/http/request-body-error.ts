@@ -1,17 +1,14 @@
-import { StowageError } from "../errors.ts";
+import { StatusError } from "./status-error.ts";
 
 /** A request's body that can't be taken. The message is for a person, and tells nothing of the inside. */
-export class RequestBodyError extends StowageError {
-  /** 499 is nginx's: the client left. */
-  readonly status: 400 | 411 | 413 | 499;
-
+export class RequestBodyError extends StatusError {
+  /** @param status 499 is nginx's: the client left */
   constructor(
     status: 400 | 411 | 413 | 499,
     message: string,
     options: ErrorOptions & { code?: "FILE_TOO_LARGE" } = {},
   ) {
-    super(options.code ?? "BAD_USER_INPUT", message, {}, options);
-    this.status = status;
+    super(status, options.code ?? "BAD_USER_INPUT", message, {}, options);
   }
 }
 

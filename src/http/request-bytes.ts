@@ -7,11 +7,15 @@ export class RequestBytes extends SlabReader {
   readonly #request: IncomingMessage;
   #dropped: Promise<void> | undefined;
 
-  /** @param allowance how many bytes may be read in all */
-  constructor(request: IncomingMessage, allowance: number) {
+  /**
+   * @param allowance how many bytes may be read in all
+   * @param keepsArrived whether a client that leaves is told of only after all that it had sent
+   */
+  constructor(request: IncomingMessage, allowance: number, { keepsArrived = false } = {}) {
     super(request, {
       allowance,
       early: true,
+      keepsArrived,
       tooMuch: () => tooLarge("The request is larger than it may be."),
       cutOff: () => new RequestBodyError(499, "The client left before the whole request had arrived."),
     });

@@ -58,8 +58,8 @@ export class LocalWriter implements BlobWriter {
     }
   }
 
-  commit(): Promise<readonly string[]> {
-    this.#committing ??= this.#commit();
+  commit(size = this.#target.size): Promise<readonly string[]> {
+    this.#committing ??= this.#commit(size);
     return this.#committing;
   }
 
@@ -69,10 +69,10 @@ export class LocalWriter implements BlobWriter {
     await this.#discard();
   }
 
-  async #commit(): Promise<readonly string[]> {
+  async #commit(size: number): Promise<readonly string[]> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
-      this.#checkCount(this.#received !== this.#target.size);
+      this.#checkCount(this.#received !== size, size);
       if (this.#target.durability === "fsync") await this.#file.datasync();
       await this.#file.close();
       await this.#folder;
@@ -86,8 +86,8 @@ export class LocalWriter implements BlobWriter {
     }
   }
 
-  #checkCount(wrong: boolean): void {
-    if (wrong) throw new WrongByteCountError(this.#target.size, this.#received);
+  #checkCount(wrong: boolean, expected = this.#target.size): void {
+    if (wrong) throw new WrongByteCountError(expected, this.#received);
   }
 
   /** Gives the file its name, unless another blob has it: rename() alone would replace that one. */

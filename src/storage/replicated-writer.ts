@@ -66,8 +66,8 @@ export class ReplicatedWriter implements BlobWriter {
     await this.#onAll("write", (writer) => writer.write(buffers));
   }
 
-  commit(): Promise<readonly string[]> {
-    this.#committing ??= this.#commit();
+  commit(size = this.#target.size): Promise<readonly string[]> {
+    this.#committing ??= this.#commit(size);
     return this.#committing;
   }
 
@@ -76,11 +76,11 @@ export class ReplicatedWriter implements BlobWriter {
     await this.#drop(this.#live);
   }
 
-  async #commit(): Promise<readonly string[]> {
+  async #commit(size: number): Promise<readonly string[]> {
     try {
-      this.#checkCount(this.#received !== this.#target.size);
-      await this.#onAll("commit", (writer) => writer.commit());
-      await this.#makeUp();
+      this.#checkCount(this.#received !== size, size);
+      await this.#onAll("commit", (writer) => writer.commit(size));
+      await this.#makeUp(size);
       if (this.#live.length < (this.#target.quorum ?? 1)) throw this.#refusal();
       this.#target.onCopies(this.#live.length);
       return this.#live.map(({ node }) => node.name);
@@ -90,8 +90,8 @@ export class ReplicatedWriter implements BlobWriter {
     }
   }
 
-  #checkCount(wrong: boolean): void {
-    if (wrong) throw new WrongByteCountError(this.#target.size, this.#received);
+  #checkCount(wrong: boolean, expected = this.#target.size): void {
+    if (wrong) throw new WrongByteCountError(expected, this.#received);
   }
 
   async #onAll(what: "write" | "commit", step: (writer: BlobWriter) => Promise<unknown>): Promise<void> {
@@ -118,8 +118,8 @@ export class ReplicatedWriter implements BlobWriter {
   }
 
   /** Copies the blob to other nodes, for those that failed on the way. */
-  async #makeUp(): Promise<void> {
-    const { id, size, replicas, source, spares, onFailure, patience } = this.#target;
+  async #makeUp(size: number): Promise<void> {
+    const { id, replicas, source, spares, onFailure, patience } = this.#target;
     if (this.#live.length >= replicas || this.#checksums === undefined) return;
     const checksums = this.#checksums.digest();
     for (const node of spares(this.#tried)) {

@@ -21,22 +21,23 @@ export class S3Object {
   readonly #bucket: S3Bucket;
   readonly #id: string;
   readonly #target: { Bucket: string; Key: string };
-  readonly #size: number;
   readonly #token = randomUUID();
   readonly #parts: { PartNumber: number; ETag: string | undefined }[] = [];
+  /** Bytes that were sent. */
+  #size = 0;
   #uploadId: string | undefined;
   /** Whether the key may have the object, as far as we know. */
   #state: "absent" | "unknown" | "stored" = "absent";
 
-  constructor(bucket: S3Bucket, id: string, size: number) {
+  constructor(bucket: S3Bucket, id: string) {
     this.#bucket = bucket;
     this.#id = id;
     this.#target = { Bucket: bucket.name, Key: bucket.blobKey("blobs", id) };
-    this.#size = size;
   }
 
   /** Stores the whole object. @throws BlobExistsError, in any order of events, when another object has the key */
   async put(body: SignedBody, signal: AbortSignal): Promise<void> {
+    this.#size = body.bytes.length;
     const command = new PutObjectCommand({
       ...this.#target,
       Body: body.bytes,
@@ -58,6 +59,7 @@ export class S3Object {
     });
     const { ETag } = await this.#bucket.send(body.sign(command), signal);
     this.#parts.push({ PartNumber, ETag });
+    this.#size += body.bytes.length;
   }
 
   /** @throws BlobExistsError when another object has the key */

@@ -79,6 +79,7 @@ async function* blocksOf(
   const slabs = new SlabReader(body, {
     allowance: size,
     early: false,
+    keepsArrived: false,
     tooMuch: () => new Error(`The body has more than its ${size} bytes`),
     cutOff,
   });

@@ -50,7 +50,7 @@ export class S3Writer implements BlobWriter {
   private constructor(target: S3Target) {
     const { bucket, id, size, signal } = target;
     this.#target = target;
-    this.#object = new S3Object(bucket, id, size);
+    this.#object = new S3Object(bucket, id);
     this.#bodies =
       size <= LARGEST_SINGLE
         ? [new SignedBody(bodies.take(size))]
@@ -76,8 +76,8 @@ export class S3Writer implements BlobWriter {
     }
   }
 
-  commit(): Promise<readonly string[]> {
-    this.#committing ??= this.#commit();
+  commit(size = this.#target.size): Promise<readonly string[]> {
+    this.#committing ??= this.#commit(size);
     return this.#committing;
   }
 
@@ -87,12 +87,12 @@ export class S3Writer implements BlobWriter {
     await this.#discard();
   }
 
-  async #commit(): Promise<readonly string[]> {
-    const { bucket, size } = this.#target;
+  async #commit(size: number): Promise<readonly string[]> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
-      this.#checkCount(this.#received !== size);
-      if (size <= LARGEST_SINGLE) {
+      this.#checkCount(this.#received !== size, size);
+      // Also where more was announced, and it ended before the first part was sent.
+      if (size <= this.#filling.memory.length) {
         await this.#object.put(this.#filling, this.#stopLast.signal);
       } else {
         if (this.#filling.bytes.length > 0) await this.#sendPart();
@@ -103,7 +103,7 @@ export class S3Writer implements BlobWriter {
       // Not after a failure: a request that was given up may be busy with them still.
       for (const { memory } of this.#bodies) bodies.give(memory);
       this.#letGo();
-      return [bucket.node];
+      return [this.#target.bucket.node];
     } catch (error) {
       throw await this.#fail(error);
     }
@@ -133,8 +133,8 @@ export class S3Writer implements BlobWriter {
     this.#sending.catch(() => {});
   }
 
-  #checkCount(wrong: boolean): void {
-    if (wrong) throw new WrongByteCountError(this.#target.size, this.#received);
+  #checkCount(wrong: boolean, expected = this.#target.size): void {
+    if (wrong) throw new WrongByteCountError(expected, this.#received);
   }
 
   async #fail(error: unknown): Promise<unknown> {

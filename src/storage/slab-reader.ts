@@ -8,6 +8,8 @@ export interface SlabReaderOptions {
   allowance: number;
   /** Gives the first bytes as soon as they come, in a slab that isn't full. */
   early: boolean;
+  /** Gives what had come of a stream that closes before its end, and then fails. */
+  keepsArrived: boolean;
   /** The error where more comes. */
   tooMuch(): Error;
   /** The error where the stream closes before its end. @param cause what the stream said of it */
@@ -38,6 +40,8 @@ export class SlabReader implements AsyncIterableIterator<Buffer, undefined> {
   #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
   #ended = false;
   #failure: Error | undefined;
+  /** That the stream closed too early, until what had come of it is given out. */
+  #cutOff: Error | undefined;
 
   constructor(stream: Readable, options: SlabReaderOptions) {
     this.#stream = stream;
@@ -46,7 +50,10 @@ export class SlabReader implements AsyncIterableIterator<Buffer, undefined> {
     this.#early = options.early;
     let cause: Error | undefined;
     const onClose = () => {
-      if (!this.#ended) this.fail(options.cutOff(cause));
+      if (this.#ended) return;
+      if (!options.keepsArrived) return this.fail(options.cutOff(cause));
+      this.#cutOff = options.cutOff(cause);
+      this.#hand();
     };
     // A `close` follows it.
     stream.on("error", (error) => {
@@ -100,7 +107,8 @@ export class SlabReader implements AsyncIterableIterator<Buffer, undefined> {
   /** Gives the reader a slab when it waits and one is ready. */
   #hand(): void {
     if (this.#waiting === undefined) return;
-    const ready = this.#filled === this.#slab?.length || this.#ended || this.#early;
+    const isLast = this.#ended || this.#cutOff !== undefined;
+    const ready = this.#filled === this.#slab?.length || isLast || this.#early;
     if (this.#slab !== undefined && ready) {
       this.#waiting.resolve({ done: false, value: this.#slab.subarray(0, this.#filled) });
       this.#given = this.#slab;
@@ -109,6 +117,9 @@ export class SlabReader implements AsyncIterableIterator<Buffer, undefined> {
       this.#early = false;
     } else if (this.isAllRead) {
       this.#waiting.resolve({ done: true, value: undefined });
+    } else if (this.#cutOff !== undefined) {
+      this.fail(this.#cutOff);
+      return;
     } else {
       this.#stream.resume();
       return;

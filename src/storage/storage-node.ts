@@ -40,10 +40,11 @@ export interface BlobWriter {
   write(buffers: readonly Uint8Array[]): Promise<void>;
   /**
    * When it resolves, the blob is readable under its id and would survive a power cut. Rejects, and leaves no blob,
-   * when fewer or more bytes were written than announced.
+   * when fewer or more bytes were written than it is to have.
+   * @param size the blob's bytes, at least 1, where it ends before the size that was announced; else it has that size
    * @returns the names of the nodes that hold the blob, at least one
    */
-  commit(): Promise<readonly string[]>;
+  commit(size?: number): Promise<readonly string[]>;
   /** Drops what was written, a committed blob too. May be called at any time and more than once; never rejects. */
   abort(): Promise<void>;
 }
@@ -55,7 +56,7 @@ export interface StorageNode {
   /**
    * Starts a new blob. Ids are never reused: an id that exists already is refused at `commit`, and the blob that was
    * there stays as it was.
-   * @param size the blob's exact size in bytes, at least 1
+   * @param size the blob's size in bytes, at least 1; `commit` may end it earlier
    * @throws InsufficientStorageError when there is no room, from here or from any call on the writer
    */
   create(id: string, size: number, signal?: AbortSignal): Promise<BlobWriter>;

@@ -1,4 +1,5 @@
 import { BadUserInputError } from "../errors.ts";
+import type { StoredFile } from "../files/file.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
 
 export interface ChunkPlan {
@@ -23,6 +24,14 @@ export const MAX_CHUNK_SIZE = 64 * 1024 * 1024;
 
 export function totalChunks({ size, chunkSize }: ChunkPlan): number {
   return Math.ceil(size / chunkSize);
+}
+
+/** How many chunks an upload comes to, of any kind, if what is still to be sent comes in chunks as large as they may be. */
+export function chunksInAll(
+  upload: Pick<StoredFile, "isSequential" | "receivedChunks" | "receivedBytes"> & ChunkPlan,
+): number {
+  if (!upload.isSequential) return totalChunks(upload);
+  return upload.receivedChunks + totalChunks({ size: upload.size - upload.receivedBytes, chunkSize: upload.chunkSize });
 }
 
 /** The bytes of the chunk with this zero-based index. */

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import type { User } from "../accounts/user.ts";
 import type { Database } from "../database.ts";
-import { NotFoundError, StowageError } from "../errors.ts";
+import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { parseDigest } from "../files/digest.ts";
 import type { StoredFile } from "../files/file.ts";
 import { isId } from "../files/id.ts";
@@ -47,6 +47,9 @@ export class ChunkService {
     const claimed = parseDigest("sha256", sent.sha256);
     const upload = await this.#find(user, uploadId);
     refuseClosed(upload);
+    if (upload.isSequential) {
+      throw new BadUserInputError("uploadId", "This upload takes its bytes by tus, each behind the last.");
+    }
     const { start, end } = chunkBytes(upload, sent.index);
     const size = end - start;
     if (sent.size !== undefined && sent.size !== size) throw wrongSize(size, sent.size);

@@ -5,13 +5,16 @@ import { StoredFile } from "../files/file.ts";
 const UPLOADS_PER_READ = 100;
 
 /** Closes the upload, if it is open and its time is over; not if a chunk has put that off meanwhile. */
-export async function expireUpload(
-  em: EntityManager,
-  { id, owner, size }: Pick<StoredFile, "id" | "owner" | "size">,
-): Promise<void> {
+export async function expireUpload(em: EntityManager, id: string): Promise<void> {
   const due = { id, status: "OPEN", expiresAt: { $lte: new Date() } } as const;
   const closed = await em.nativeUpdate(StoredFile, due, { status: "EXPIRED", resumeKey: null });
-  if (closed > 0) await countClosed(em, owner.id, size);
+  if (closed === 0) return;
+  // Only now that the row is ours: a size that wasn't known may have been declared until then.
+  const [row] = await em.execute<{ owner: string; size: number | string }[]>(
+    "select owner_id as owner, size from files where id = ?",
+    [id],
+  );
+  if (row !== undefined) await countClosed(em, row.owner, Number(row.size));
 }
 
 /** Closes the open uploads whose time is over, each in a transaction of its own. Several instances may do it at once. */
@@ -21,12 +24,12 @@ export async function expireUploads(database: Database, signal: AbortSignal): Pr
       em.find(
         StoredFile,
         { status: "OPEN", expiresAt: { $lte: new Date() } },
-        { fields: ["owner", "size"], limit: UPLOADS_PER_READ },
+        { fields: ["id"], limit: UPLOADS_PER_READ },
       ),
     );
-    for (const upload of due) {
+    for (const { id } of due) {
       if (signal.aborted) return;
-      await database.transaction((em) => expireUpload(em, upload));
+      await database.transaction((em) => expireUpload(em, id));
     }
     if (due.length < UPLOADS_PER_READ) return;
   }

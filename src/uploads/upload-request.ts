@@ -10,8 +10,10 @@ const MEDIA_TYPE =
 
 export interface UploadRequest {
   filename: string;
-  /** Bytes. */
-  size: number;
+  isSequential?: boolean;
+  isPart?: boolean;
+  /** Bytes; null when a sequential one's isn't known yet. */
+  size: number | null;
   contentType?: string | null | undefined;
   /** Bytes. */
   chunkSize?: number | null | undefined;
@@ -25,7 +27,11 @@ export interface UploadLimits {
 
 export interface UploadPlan {
   filename: string;
+  isSequential: boolean;
+  isPart: boolean;
+  /** Bytes; 0 while it isn't known. */
   size: number;
+  sizeKnown: boolean;
   contentType: string;
   chunkSize: number;
   /** SHA-256 of the client's resume key. */
@@ -40,9 +46,7 @@ function defaultChunkSize(size: number, limits: UploadLimits): number {
 }
 
 /** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
-export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
-  const { filename, size, contentType, resumeKey } = request;
-  checkFilename(filename);
+export function checkSize(size: number, limits: UploadLimits): void {
   if (!Number.isSafeInteger(size) || size < 0) {
     throw new BadUserInputError("size", `size takes a number of bytes from 0 to ${limits.maxFileSize}.`);
   }
@@ -52,6 +56,15 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
       maxFileSize: limits.maxFileSize,
     });
   }
+}
+
+/** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
+export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
+  const { filename, isSequential = false, isPart = false, contentType, resumeKey } = request;
+  checkFilename(filename);
+  const sizeKnown = request.size !== null;
+  const size = request.size ?? 0;
+  checkSize(size, limits);
   if (contentType != null && (contentType.length > 255 || !MEDIA_TYPE.test(contentType))) {
     throw new BadUserInputError(
       "contentType",
@@ -67,7 +80,7 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
       `resumeKey takes 1 to ${MAX_RESUME_KEY_LENGTH} characters of well-formed Unicode.`,
     );
   }
-  const chunkSize = request.chunkSize ?? defaultChunkSize(size, limits);
+  const chunkSize = request.chunkSize ?? defaultChunkSize(sizeKnown ? size : limits.maxFileSize, limits);
   if (chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new BadUserInputError("chunkSize", `chunkSize takes ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE} bytes.`);
   }
@@ -79,7 +92,10 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
   }
   return {
     filename,
+    isSequential,
+    isPart,
     size,
+    sizeKnown,
     contentType: contentType ?? "application/octet-stream",
     chunkSize,
     resumeKey: resumeKey == null ? null : createHash("sha256").update(resumeKey).digest(),

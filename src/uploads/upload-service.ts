@@ -11,9 +11,10 @@ import { StoredFile } from "../files/file.ts";
 import { filenameKey } from "../files/filename.ts";
 import { isId } from "../files/id.ts";
 import { findPage, type Page, type PageRequest } from "../files/page.ts";
-import { type ChunkRange, missingChunks, totalChunks } from "./chunk-plan.ts";
+import { type ChunkRange, chunksInAll, missingChunks } from "./chunk-plan.ts";
 import { expireUpload } from "./expiry.ts";
 import { chunkDigests, receivedRanges } from "./received-chunks.ts";
+import { TusUpload } from "./tus-upload.ts";
 import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } from "./upload-request.ts";
 
 export interface UploadOptions extends UploadLimits {
@@ -29,8 +30,14 @@ export function isLive(upload: StoredFile): boolean {
 export function refuseClosed(upload: StoredFile): void {
   if (upload.status === "DELETED") throw new NotFoundError("upload");
   if (upload.status === "COMPLETE" || isLive(upload)) return;
+  if (upload.status === "CONCATENATED") throw concatenated();
   const status = upload.status === "ABORTED" ? "ABORTED" : "EXPIRED";
   throw new StowageError("UPLOAD_CLOSED", `This upload was ${status.toLowerCase()}. Begin a new one.`, { status });
+}
+
+function concatenated(): StowageError {
+  const message = "This upload was a part of a file, and is concatenated.";
+  return new StowageError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
 }
 
 /** The user's upload, locked until the transaction ends. @throws NotFoundError */
@@ -44,6 +51,28 @@ export async function lockUpload(em: EntityManager, user: User, id: string): Pro
 
 /** How often a begin is tried again that met others with the same resume key. */
 const MAX_ATTEMPTS = 5;
+
+/** The headers of a tus creation that HEAD gives back. */
+export type TusCreation = Pick<TusUpload, "metadata" | "concat">;
+
+/** An upload that is open and empty, not persisted yet. */
+export function newUpload(em: EntityManager, user: User, plan: UploadPlan, expiryMs: number): StoredFile {
+  const now = Date.now();
+  return em.create(StoredFile, {
+    ...plan,
+    id: uuidv7({ msecs: now }),
+    owner: user.id,
+    filenameKey: filenameKey(plan.filename),
+    status: "OPEN",
+    receivedChunks: 0,
+    receivedBytes: 0,
+    digest: null,
+    createdAt: new Date(now),
+    completedAt: null,
+    expiresAt: new Date(now + expiryMs),
+    freedAt: null,
+  });
+}
 
 /** The life of an upload but for its chunks' bytes; each method sees the caller's own uploads only. */
 export class UploadService {
@@ -64,11 +93,11 @@ export class UploadService {
    * Opens an upload and reserves its whole size of the user's quota, or finds the open one with the same resume key.
    * @throws StowageError BAD_USER_INPUT, FILE_TOO_LARGE, QUOTA_EXCEEDED
    */
-  async begin(user: User, request: UploadRequest): Promise<StoredFile> {
+  async begin(user: User, request: UploadRequest, tus?: TusCreation): Promise<StoredFile> {
     const plan = planUpload(request, this.#options);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#database.transaction((em) => this.#begin(em, user, plan));
+        return await this.#database.transaction((em) => this.#begin(em, user, plan, tus));
       } catch (error) {
         // Where somebody began with the same resume key meanwhile, theirs is found now, unless it was closed meanwhile.
         const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED" && attempt === 1;
@@ -78,7 +107,7 @@ export class UploadService {
     }
   }
 
-  async #begin(em: EntityManager, user: User, plan: UploadPlan): Promise<StoredFile> {
+  async #begin(em: EntityManager, user: User, plan: UploadPlan, tus?: TusCreation): Promise<StoredFile> {
     const { resumeKey } = plan;
     const open = resumeKey && (await em.findOne(StoredFile, { owner: user.id, resumeKey }));
     if (open && isLive(open)) {
@@ -86,29 +115,11 @@ export class UploadService {
       const message = `An open upload with this resumeKey is for a file of ${open.size} bytes, not ${plan.size}. Abort it, or use another key.`;
       throw new BadUserInputError("resumeKey", message);
     }
-    if (open) await expireUpload(em, open);
+    if (open) await expireUpload(em, open.id);
     await this.#quotas.reserve(em, user.id, plan.size);
-    const now = Date.now();
-    const { filename, size, contentType, chunkSize } = plan;
-    const upload = em.create(StoredFile, {
-      id: uuidv7({ msecs: now }),
-      owner: user.id,
-      filename,
-      filenameKey: filenameKey(filename),
-      contentType,
-      size,
-      chunkSize,
-      status: "OPEN",
-      receivedChunks: 0,
-      receivedBytes: 0,
-      digest: null,
-      resumeKey,
-      createdAt: new Date(now),
-      completedAt: null,
-      expiresAt: new Date(now + this.#options.expiryMs),
-      freedAt: null,
-    });
+    const upload = newUpload(em, user, plan, this.#options.expiryMs);
     await em.persist(upload).flush();
+    if (tus !== undefined) await em.insert(TusUpload, { file: upload.id, ...tus, finalId: "" });
     return upload;
   }
 
@@ -116,6 +127,11 @@ export class UploadService {
   async find(user: User, id: string): Promise<StoredFile | null> {
     if (!isId(id)) return null;
     return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: { $ne: "DELETED" } }));
+  }
+
+  /** What an upload by tus was created with; null for other uploads. */
+  async tusCreation(upload: StoredFile): Promise<TusCreation | null> {
+    return this.#database.read((em) => em.findOne(TusUpload, { file: upload.id }));
   }
 
   async listOpen(user: User, page: PageRequest): Promise<Page<StoredFile>> {
@@ -126,7 +142,9 @@ export class UploadService {
 
   /** What is still to be sent; nothing once the upload is closed. */
   async missing(upload: StoredFile): Promise<ChunkRange[]> {
-    if (!isLive(upload) || upload.receivedChunks === totalChunks(upload)) return [];
+    const total = chunksInAll(upload);
+    if (!isLive(upload) || upload.receivedChunks === total) return [];
+    if (upload.isSequential) return [{ first: upload.receivedChunks, last: total - 1 }];
     if (upload.receivedChunks === 0) return missingChunks(upload, []);
     return missingChunks(upload, await this.#database.read((em) => receivedRanges(em, upload)));
   }
@@ -141,27 +159,34 @@ export class UploadService {
     const upload = await this.find(user, id);
     if (upload === null) throw new NotFoundError("upload");
     refuseClosed(upload);
+    if (upload.isPart) {
+      throw new BadUserInputError("uploadId", "This upload is a part: it becomes a file when tus concatenates it.");
+    }
     const actual = upload.digest ?? (await this.#digest(upload));
     if (claimed !== null && !claimed.equals(actual)) {
       const facts = { expected: claimed.toString("hex"), actual: Buffer.from(actual).toString("hex") };
       throw new StowageError("DIGEST_MISMATCH", "The file's digest is not the one that was expected.", facts);
     }
-    return this.#database.transaction(async (em) => {
-      // All chunks are there and none is ever replaced: the digest holds unless the upload was closed meanwhile.
+    const completed = await this.#database.transaction(async (em) => {
+      // All chunks are there and none is ever replaced: the digest holds unless the upload was closed meanwhile, or is
+      // one without an end that went on.
       const file = await lockUpload(em, user, id);
       refuseClosed(file);
       if (file.status === "COMPLETE") return file;
+      if (file.receivedBytes !== upload.receivedBytes) return null;
       file.status = "COMPLETE";
+      file.sizeKnown = true;
       file.digest = Buffer.from(actual);
       file.completedAt = new Date();
       file.resumeKey = null;
       await countCompleted(em, user.id, file.size);
       return file;
     });
+    return completed ?? this.complete(user, id, digest);
   }
 
   async #digest(upload: StoredFile): Promise<Buffer> {
-    const total = totalChunks(upload);
+    const total = chunksInAll(upload);
     if (upload.receivedChunks < total) {
       const missing = await this.missing(upload);
       const count = total - upload.receivedChunks;
@@ -181,6 +206,7 @@ export class UploadService {
         const message = "This upload is complete: it is a file now, and deleteFile deletes it.";
         throw new StowageError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
       }
+      if (upload.status === "CONCATENATED") throw concatenated();
       if (upload.status !== "OPEN") return;
       upload.status = "ABORTED";
       upload.resumeKey = null;

@@ -7,6 +7,7 @@ import { runCommand, startCommand } from "../support/command.ts";
 import { PatternedFile } from "../support/patterned-file.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
+import { idOf, TusRequests } from "../support/tus-requests.ts";
 
 const CHUNK = 64 * 1024;
 const OVERHEAD = 256 * 1024;
@@ -67,6 +68,16 @@ function signalOnce(
     command.process.kill(signal);
   };
 }
+
+test("download: a file that came by tus, in requests of odd sizes", async () => {
+  const tus = new TusRequests(ada);
+  const bytes = new PatternedFile(3 * CHUNK + 100, "tus").bytes(0, 3 * CHUNK + 100);
+  const path = await tus.create({ "upload-length": String(bytes.length) }, bytes.subarray(0, 11));
+  await tus.append(path, 11, bytes.subarray(11, CHUNK + 20));
+  await tus.append(path, CHUNK + 20, bytes.subarray(CHUNK + 20));
+  await stowage(["download", idOf(path), "-o", join(folder, "out")]);
+  expect(await readFile(join(folder, "out"))).toEqual(bytes);
+});
 
 test("login remembers the server and the token for the user alone, logout forgets and revokes it", async () => {
   env = { XDG_CONFIG_HOME: join(folder, "config") };

@@ -8,6 +8,7 @@ import { Client } from "../support/client.ts";
 import { PatternedFile } from "../support/patterned-file.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
+import { idOf, TusRequests } from "../support/tus-requests.ts";
 
 const CHUNK = 64 * 1024;
 const SIZE = 100 * CHUNK + 77;
@@ -101,6 +102,41 @@ test("download: a chunk that is wrong each time fails, and not one of its bytes 
   const [part = ""] = await readdir(folder);
   expect(part).toMatch(/\.part$/);
   expect(await readFile(join(folder, part))).toEqual(bytes.subarray(0, 30 * CHUNK));
+});
+
+test("download: chunks of any size, as tus leaves them, are verified, and continued after a cut", async () => {
+  const tus = new TusRequests(ada);
+  const whole = bytes.subarray(0, 10 * CHUNK);
+  const path = await tus.create({ "upload-length": String(whole.length) });
+  let offset = 0;
+  for (const size of [1, 2 * CHUNK + 5, 100, 3 * CHUNK - 1, CHUNK, whole.length]) {
+    const piece = whole.subarray(offset, offset + size);
+    await tus.append(path, offset, piece);
+    offset += piece.length;
+  }
+  const odd = idOf(path);
+  const { file } = await ada.data("query ($id: ID!) { file(id: $id) { chunks { size } } }", { id: odd });
+  expect(file.chunks.map(({ size }: { size: number }) => size)).toContain(5);
+
+  const proxy = await startProxy();
+  const cuts = [2, 5, 8].map((chunks) => chunks * CHUNK);
+  let changed = 0;
+  proxy.onMoved = () => {
+    if (cuts[0] === undefined || proxy.bytesDown < cuts[0]) return;
+    cuts.shift();
+    proxy.cut();
+  };
+  proxy.onDown = (data) => {
+    const at = data.indexOf(whole.subarray(4 * CHUNK + 5000, 4 * CHUNK + 5032));
+    if (at === -1 || changed++ > 0) return;
+    data[at] = (data[at] as number) ^ 1;
+  };
+  expect(await read((await clientOf(proxy.url).download(odd)).stream)).toEqual(whole);
+  expect({ cuts, changed: changed > 0 }).toEqual({ cuts: [], changed: true });
+
+  await writeFile(join(folder, `.stowage-${odd}.part`), whole.subarray(0, 3 * CHUNK));
+  await clientOf().downloadTo(join(folder, "out"), odd);
+  expect(await readFile(join(folder, "out"))).toEqual(whole);
 });
 
 test("downloadTo: the file is there whole, and nothing else", async () => {

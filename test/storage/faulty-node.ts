@@ -56,10 +56,10 @@ export class FaultyNode implements PhysicalNode {
         if (written > this.failAfter) await this.#stall("write");
         await writer.write(buffers);
       },
-      commit: async () => {
+      commit: async (size) => {
         if (this.fail.commit) throw this.fail.commit;
         await this.#stall("commit");
-        return await writer.commit();
+        return await writer.commit(size);
       },
       abort: async () => {
         this.calls.push("abort");

@@ -36,6 +36,19 @@ describe("a node that stalls", () => {
     },
   );
 
+  test("in the commit of a blob that ends early: the copy made in its place ends there too", async () => {
+    const { set, disk } = await setUp(3, 2, QUICK);
+    disk("node1").stall.add("commit");
+    const blob = makeBlob(MIB + 5, idRanked("node1", "node2", "node3"));
+    const writer = await set.create(blob.id, 3 * MIB);
+    await writeBytes(writer, blob.bytes);
+    expect([...(await writer.commit(blob.size))].sort()).toEqual(["node2", "node3"]);
+    for (const name of ["node2", "node3"]) {
+      expect((await readAll(disk(name), blob)).equals(blob.bytes), name).toBe(true);
+    }
+    disk("node1").letGo();
+  });
+
   test("with one copy wanted fails the write, and the next one goes elsewhere", async () => {
     const { set, disk } = await setUp(2, 1, QUICK);
     disk("node1").stall.add("write");

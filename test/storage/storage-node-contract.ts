@@ -136,6 +136,39 @@ export function describeStorageNode(what: string, open: () => Promise<NodeHarnes
       expect(await idsOf(node)).toEqual(new Set());
     });
 
+    test.for([1, BLOCK_SIZE, MIB + 5])("commit may end a blob early, at %i bytes", async (size) => {
+      const { node } = await open();
+      const blob = makeBlob(size);
+      const writer = await node.create(blob.id, 3 * MIB);
+      await writeBytes(writer, blob.bytes);
+      const nodes = await writer.commit(size);
+      expect((await readAll(node, { ...blob, nodes })).equals(blob.bytes)).toBe(true);
+    });
+
+    test.for([1, 5 * MIB, 5 * MIB + 1, 12 * MIB + 5])(
+      "commit may end a blob early that was to be large, at %i bytes",
+      async (size) => {
+        const { node } = await open();
+        const blob = makeBlob(size);
+        const writer = await node.create(blob.id, 20 * MIB);
+        await writeBytes(writer, blob.bytes);
+        const nodes = await writer.commit(size);
+        expect((await readAll(node, { ...blob, nodes })).equals(blob.bytes)).toBe(true);
+        const listed = await Array.fromAsync(node.list());
+        expect(new Map(listed.map(({ id, size }) => [id, size]))).toEqual(new Map([[blob.id, size]]));
+        await writer.abort();
+        expect(await idsOf(node)).toEqual(new Set());
+      },
+    );
+
+    test.for([999, 1001])("commit with %i bytes refuses 1000, and leaves nothing", async (size) => {
+      const { node } = await open();
+      const writer = await node.create(v7(), 2000);
+      await writer.write([Buffer.alloc(1000)]);
+      await expect(writer.commit(size)).rejects.toThrow();
+      expect(await idsOf(node)).toEqual(new Set());
+    });
+
     test("more bytes than announced are refused at once, and nothing is left", async () => {
       const { node } = await open();
       const writer = await node.create(v7(), 1000);

@@ -17,14 +17,16 @@ export class RoundRobin {
     let turn = 0;
     server.on("request", (incoming, outgoing) => {
       const target = targets[turn++ % targets.length] as string;
-      const { method, headers } = incoming;
-      const forwarded = request(`${target}${incoming.url}`, { method: method ?? "GET", headers, agent: false });
+      const { method = "GET" } = incoming;
+      const forwarded = request(`${target}${incoming.url}`, { method, headers: incoming.headers, agent: false });
       // Whoever's connection breaks, the other's does too: nothing is tried again here.
       forwarded.on("error", () => outgoing.destroy());
       incoming.on("error", () => forwarded.destroy());
       forwarded.on("response", (response) => {
         this.answered.set(target, (this.answered.get(target) ?? 0) + 1);
-        outgoing.writeHead(response.statusCode ?? 502, response.headers);
+        // How long the server would keep its connection says nothing of ours.
+        const { connection: _, "keep-alive": __, ...headers } = response.headers;
+        outgoing.writeHead(response.statusCode ?? 502, headers);
         response.on("error", () => outgoing.destroy());
         response.pipe(outgoing);
       });
@@ -33,7 +35,8 @@ export class RoundRobin {
   }
 
   static async start(targets: string[]): Promise<RoundRobin> {
-    const server = createServer({ requestTimeout: 0 });
+    // No connection is closed at a moment when its client may be sending the next request.
+    const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 });
     await once(server.listen(0, "127.0.0.1"), "listening");
     return new RoundRobin(server, targets);
   }

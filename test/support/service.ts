@@ -16,6 +16,7 @@ export interface TestService {
   url: string;
   /** Holds node1/, node2/ and the embedded database; goes with the service. */
   folder: string;
+  databaseUrl: string;
   /** What was logged, a parsed line each. */
   log: Record<string, unknown>[];
   /** Works on the service's database beside it. */
@@ -48,6 +49,7 @@ export async function startService(dialect: Dialect, settings: Record<string, st
   return {
     url,
     folder,
+    databaseUrl: config.databaseUrl,
     log,
     database: withDatabase,
     async administrator() {

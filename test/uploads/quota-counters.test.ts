@@ -9,7 +9,11 @@ import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { User } from "../../src/accounts/user.ts";
 import { Database } from "../../src/database.ts";
 import { StowageError } from "../../src/errors.ts";
+import type { StoredFile } from "../../src/files/file.ts";
 import { FileService } from "../../src/files/file-service.ts";
+import type { StorageNode } from "../../src/storage/storage-node.ts";
+import { appendChunks } from "../../src/uploads/append-record.ts";
+import { AppendService } from "../../src/uploads/append-service.ts";
 import { recordChunk } from "../../src/uploads/chunk-record.ts";
 import { expireUploads } from "../../src/uploads/expiry.ts";
 import { UploadService } from "../../src/uploads/upload-service.ts";
@@ -33,19 +37,37 @@ const COUNTED = `
   from users where id = ?`;
 
 /** The refusals that a race between them may end in. */
-const expected = new Set(["QUOTA_EXCEEDED", "UPLOAD_CLOSED", "UPLOAD_INCOMPLETE", "NOT_FOUND", "BAD_USER_INPUT"]);
+const expected = new Set([
+  "QUOTA_EXCEEDED",
+  "UPLOAD_CLOSED",
+  "UPLOAD_INCOMPLETE",
+  "NOT_FOUND",
+  "BAD_USER_INPUT",
+  "OFFSET_MISMATCH",
+]);
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+const nowhere = new Proxy({} as StorageNode, {
+  get() {
+    throw new Error("No byte is stored here");
+  },
+});
 
 /** One instance's services, on a connection pool of their own. */
 class Instance {
   readonly database: Database;
   readonly uploads: UploadService;
   readonly files: FileService;
+  readonly quotas: QuotaService;
+  readonly appends: AppendService;
 
   constructor(database: Database) {
     this.database = database;
-    const quotas = new QuotaService(database, QUOTA);
+    this.quotas = new QuotaService(database, QUOTA);
     const options = { expiryMs: HOUR_MS, defaultChunkSize: LARGEST, maxFileSize: QUOTA };
-    this.uploads = new UploadService(database, quotas, options, () => {});
+    this.uploads = new UploadService(database, this.quotas, options, () => {});
+    this.appends = new AppendService(database, nowhere, this.quotas, this.uploads, options);
     this.files = new FileService(database, () => {});
   }
 
@@ -57,9 +79,11 @@ class Instance {
       const resumeKey = random.chance(0.5) ? `key ${random.integer(1, 3)}` : null;
       // Few sizes, so that keys are found again.
       const request = { filename: "f", size: random.integer(0, 3) * 20_000, resumeKey };
-      ids.push((await this.uploads.begin(user, request)).id);
+      const endless = { filename: "f", size: null, isSequential: true };
+      ids.push((await this.uploads.begin(user, random.chance(0.3) ? endless : request)).id);
     } else if (chosen <= 6) {
       const upload = await this.uploads.find(user, id);
+      if (upload?.isSequential && !upload.sizeKnown) return this.#goOn(random, user, upload);
       if (upload !== null && upload.size > 0) {
         const bytes = { sha256: Buffer.alloc(32), checksums: Buffer.alloc(4) };
         const chunk = { id: uuidv7(), offset: 0, size: upload.size, nodes: ["node1"], ...bytes };
@@ -72,6 +96,22 @@ class Instance {
       const past = "update files set expires_at = ? where id = ? and status = 'OPEN'";
       await this.database.transaction((em) => em.execute(past, [new Date(0), id]));
       if (random.chance(0.7)) await expireUploads(this.database, new AbortController().signal);
+    }
+  }
+
+  /** With an upload whose size isn't known: adds a chunk, or tells the size. */
+  async #goOn(random: SeededRandom, user: User, upload: StoredFile): Promise<void> {
+    const chosen = random.integer(1, 6);
+    if (chosen <= 2) {
+      const size = upload.receivedBytes + random.integer(0, 2) * 10_000;
+      await this.appends.append(user, upload, { offset: upload.receivedBytes, size, bytes: nothing() });
+    } else if (chosen === 3) {
+      await this.uploads.complete(user, upload.id, null);
+    } else {
+      const size = random.integer(1, 20_000);
+      const bytes = { sha256: Buffer.alloc(32), checksums: Buffer.alloc(4) };
+      const chunk = { id: uuidv7(), offset: upload.receivedBytes, size, nodes: ["node1"], ...bytes };
+      await appendChunks(this.database, this.quotas, upload, [chunk], new Date(Date.now() + HOUR_MS));
     }
   }
 }

@@ -5,6 +5,7 @@ import { Migration20261122100000StorageNodes } from "./20261122100000-storage-no
 import { Migration20261122110000Quotas } from "./20261122110000-quotas.ts";
 import { Migration20261122120000Upkeep } from "./20261122120000-upkeep.ts";
 import { Migration20261122130000UpkeepRequests } from "./20261122130000-upkeep-requests.ts";
+import { Migration20261122140000SequentialUploads } from "./20261122140000-sequential-uploads.ts";
 
 /** In the order in which they run. */
 export const sqliteMigrations: Constructor<Migration>[] = [
@@ -13,4 +14,5 @@ export const sqliteMigrations: Constructor<Migration>[] = [
   Migration20261122110000Quotas,
   Migration20261122120000Upkeep,
   Migration20261122130000UpkeepRequests,
+  Migration20261122140000SequentialUploads,
 ];

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import type { ListedFileFragment } from "../graphql/operations.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { formatBytes, formatDate, formatTime } from "../ui/format.ts";
@@ -19,10 +19,14 @@ export function FileRow({ file, onOpen, onShare, onDelete }: Props) {
   const [menuOpen, setMenuOpen] = useState(false);
   const name = useRef<HTMLButtonElement>(null);
 
-  function stopRenaming(focused: boolean) {
-    setRenaming(false);
-    if (focused) requestAnimationFrame(() => name.current?.focus());
-  }
+  const wasRenaming = useRef(false);
+
+  useEffect(() => {
+    // With its field gone, the focus is nowhere, unless somebody has put it elsewhere.
+    const isNowhere = document.activeElement === document.body;
+    if (wasRenaming.current && !renaming && isNowhere) name.current?.focus();
+    wasRenaming.current = renaming;
+  }, [renaming]);
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key === "F2") setRenaming(true);
@@ -43,7 +47,7 @@ export function FileRow({ file, onOpen, onShare, onDelete }: Props) {
       </span>
       <div className="file-main">
         {renaming ? (
-          <RenameField file={file} onDone={stopRenaming} />
+          <RenameField file={file} onDone={() => setRenaming(false)} />
         ) : (
           <button ref={name} type="button" className="file-name" onClick={onOpen} onKeyDown={onKeyDown}>
             {filename}

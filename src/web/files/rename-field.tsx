@@ -5,8 +5,8 @@ import { type ListedFileFragment, RenameFileDocument } from "../graphql/operatio
 
 interface Props {
   file: ListedFileFragment;
-  /** Called when there is nothing more to type: renamed, or given up. @param focused whether the field still had the focus */
-  onDone: (focused: boolean) => void;
+  /** Called when there is nothing more to type: renamed, or given up. */
+  onDone: () => void;
 }
 
 /** A file's name as a field: Enter takes what was typed, so does leaving it; Escape doesn't. */
@@ -25,7 +25,7 @@ export function RenameField({ file, onDone }: Props) {
 
   function finish() {
     done.current = true;
-    onDone(document.activeElement === input.current);
+    onDone();
   }
 
   async function save() {

@@ -1,0 +1,21 @@
+import type { FastifyReply } from "fastify";
+import { BadUserInputError, StowageError } from "../../errors.ts";
+import { checksumClaim, integerHeader, progressHeaders } from "./tus-headers.ts";
+import { type TusRequest, uploadId } from "./tus-services.ts";
+import { isFinal } from "./upload-concat.ts";
+
+/** PATCH: sections "PATCH", "Checksum" and, for the length that comes late, "Creation". */
+export async function appendToUpload({ request, reply, user, body, services }: TusRequest): Promise<FastifyReply> {
+  body.checkType();
+  const offset = integerHeader(request, "upload-offset");
+  if (offset === undefined) throw new BadUserInputError("upload-offset", "Send Upload-Offset.");
+  const size = integerHeader(request, "upload-length");
+  const checksum = checksumClaim(request);
+  const found = await services.appends.find(user, uploadId(request));
+  if (found.status === "COMPLETE" && isFinal((await services.uploads.tusCreation(found))?.concat)) {
+    throw new StowageError("FORBIDDEN", "A final upload is complete from the beginning.");
+  }
+  const { bytes, length } = body;
+  const upload = await services.appends.append(user, found, { offset, size, checksum, bytes, length });
+  return reply.code(204).headers(progressHeaders(upload)).send();
+}

@@ -1,0 +1,73 @@
+import type { FastifyReply } from "fastify";
+import { BadUserInputError } from "../../errors.ts";
+import type { StoredFile } from "../../files/file.ts";
+import type { UploadRequest } from "../../uploads/upload-request.ts";
+import type { TusCreation } from "../../uploads/upload-service.ts";
+import { checksumClaim, header, integerHeader, progressHeaders, tusPath } from "./tus-headers.ts";
+import type { TusRequest } from "./tus-services.ts";
+import { parseConcat } from "./upload-concat.ts";
+import { type NamedContent, parseMetadata } from "./upload-metadata.ts";
+
+/** POST: sections "Creation", "Creation With Upload" and "Concatenation". */
+export async function createUpload(tus: TusRequest): Promise<FastifyReply> {
+  const { request, reply, user, services, body } = tus;
+  const named = parseMetadata(header(request, "upload-metadata"));
+  const concat = parseConcat(header(request, "upload-concat"));
+  const creation = {
+    metadata: header(request, "upload-metadata") ?? "",
+    concat: header(request, "upload-concat") ?? "",
+  };
+  if (concat?.kind === "final") {
+    const file = await createFinal(tus, { ...named, partIds: concat.partIds }, creation);
+    return reply.code(201).header("location", tusPath(file.id)).send();
+  }
+  const upload = { ...named, isSequential: true, isPart: concat !== undefined, size: declaredSize(tus) };
+  const created = body.isEmpty
+    ? await services.appends.completeIfWhole(user, await services.uploads.begin(user, upload, creation))
+    : await createWithBytes(tus, upload, creation);
+  return reply.code(201).headers(progressHeaders(created)).header("location", tusPath(created.id)).send();
+}
+
+/** Bytes, or null when they come later. */
+function declaredSize({ request }: TusRequest): number | null {
+  const size = integerHeader(request, "upload-length");
+  const deferred = header(request, "upload-defer-length");
+  if (deferred !== undefined && deferred !== "1") {
+    throw new BadUserInputError("upload-defer-length", "upload-defer-length takes 1.");
+  }
+  if ((size === undefined) === (deferred === undefined)) {
+    throw new BadUserInputError("upload-length", "Send either Upload-Length or 'Upload-Defer-Length: 1'.");
+  }
+  return size ?? null;
+}
+
+async function createWithBytes(
+  { request, user, services, body }: TusRequest,
+  upload: UploadRequest,
+  creation: TusCreation,
+): Promise<StoredFile> {
+  body.checkType();
+  const checksum = checksumClaim(request);
+  const begun = await services.uploads.begin(user, upload, creation);
+  try {
+    const { bytes, length } = body;
+    return await services.appends.append(user, begun, { offset: 0, bytes, length, checksum });
+  } catch (error) {
+    // Nobody was told its address: it would only take room until it expires.
+    await services.uploads.abort(user, begun.id).catch(() => {});
+    throw error;
+  }
+}
+
+function createFinal(
+  { request, user, services, body }: TusRequest,
+  concatenation: NamedContent & { partIds: string[] },
+  creation: TusCreation,
+): Promise<StoredFile> {
+  const sent = ["upload-length", "upload-defer-length"].find((name) => header(request, name) !== undefined);
+  if (sent !== undefined || !body.isEmpty) {
+    const message = "A final upload has the bytes of its parts, and their length: send neither.";
+    throw new BadUserInputError(sent ?? "body", message);
+  }
+  return services.concatenations.concatenate(user, concatenation, creation);
+}

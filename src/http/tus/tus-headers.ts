@@ -1,0 +1,71 @@
+import type { FastifyRequest } from "fastify";
+import { BadUserInputError } from "../../errors.ts";
+import type { StoredFile } from "../../files/file.ts";
+import { type ChecksumClaim, checksumAlgorithms } from "../../uploads/body-checksum.ts";
+
+export const TUS_VERSION = "1.0.0";
+export const TUS_EXTENSIONS = [
+  "creation",
+  "creation-with-upload",
+  "creation-defer-length",
+  "expiration",
+  "checksum",
+  "termination",
+  "concatenation",
+];
+export const OFFSET_OCTET_STREAM = "application/offset+octet-stream";
+
+/** What a script on another origin has to read. */
+export const tusResponseHeaders = [
+  "location",
+  "tus-checksum-algorithm",
+  "tus-extension",
+  "tus-max-size",
+  "tus-resumable",
+  "tus-version",
+  "upload-concat",
+  "upload-defer-length",
+  "upload-expires",
+  "upload-length",
+  "upload-metadata",
+  "upload-offset",
+];
+
+export function tusPath(id: string): string {
+  return `/tus/${id}`;
+}
+
+/** A header's value; several lines of it are one value, as RFC 9110 section 5.3 has it. */
+export function header(request: FastifyRequest, name: string): string | undefined {
+  return request.headers[name]?.toString();
+}
+
+/** A header that "MUST be a non-negative integer". @throws BadUserInputError when it is there and is none */
+export function integerHeader(request: FastifyRequest, name: string): number | undefined {
+  const value = header(request, name);
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (/^\d+$/.test(value) && Number.isSafeInteger(number)) return number;
+  throw new BadUserInputError(name, `${name} takes a number of bytes, 0 or more.`);
+}
+
+/** Section "Upload-Checksum". @throws BadUserInputError, also for an algorithm that isn't served */
+export function checksumClaim(request: FastifyRequest): ChecksumClaim | undefined {
+  const value = header(request, "upload-checksum");
+  if (value === undefined) return undefined;
+  const match = /^([!-~]+) +([A-Za-z0-9+/]+={0,2})$/.exec(value);
+  const algorithm = checksumAlgorithms.find((known) => known === match?.[1]);
+  if (match?.[2] !== undefined && algorithm !== undefined) {
+    return { algorithm, digest: Buffer.from(match[2], "base64") };
+  }
+  const takes = `upload-checksum takes one of ${checksumAlgorithms.join(", ")}, a space, and the checksum in Base64.`;
+  throw new BadUserInputError("upload-checksum", takes);
+}
+
+/** For each answer that tells how an upload stands. Whatever is complete doesn't expire. */
+export function progressHeaders(upload: StoredFile): Record<string, string> {
+  return {
+    "upload-offset": String(upload.receivedBytes),
+    ...(upload.status === "OPEN" && { "upload-expires": upload.expiresAt.toUTCString() }),
+  };
+}

@@ -1,0 +1,120 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+import type { AccountService } from "../../accounts/account-service.ts";
+import type { ErrorCode } from "../../errors.ts";
+import { checksumAlgorithms } from "../../uploads/body-checksum.ts";
+import { handleError } from "../error-mapping.ts";
+import { signedIn } from "../signed-in.ts";
+import { StatusError } from "../status-error.ts";
+import { appendToUpload } from "./append-to-upload.ts";
+import { createUpload } from "./create-upload.ts";
+import { terminateUpload } from "./terminate-upload.ts";
+import { header, TUS_EXTENSIONS, TUS_VERSION } from "./tus-headers.ts";
+import {
+  appendSchema,
+  createSchema,
+  hiddenSchema,
+  optionsSchema,
+  statusSchema,
+  terminateSchema,
+} from "./tus-schema.ts";
+import type { TusHandler, TusServices } from "./tus-services.ts";
+import { UploadBody } from "./upload-body.ts";
+import { tellStatus } from "./upload-status.ts";
+
+/** Where tus gives a code another status than the rest of the REST side. */
+const STATUSES: Partial<Record<ErrorCode, number>> = { UPLOAD_CLOSED: 410, CHUNK_DIGEST_MISMATCH: 460 };
+
+interface Resource {
+  url: string;
+  handlers: Record<string, TusHandler>;
+  /** By method; one without a handler is served only for X-HTTP-Method-Override. */
+  schemas: Record<string, FastifySchema>;
+}
+
+const resources: Resource[] = [
+  {
+    url: "/tus",
+    handlers: { POST: createUpload },
+    schemas: { POST: createSchema, OPTIONS: optionsSchema },
+  },
+  {
+    url: "/tus/:id",
+    handlers: { HEAD: tellStatus, PATCH: appendToUpload, DELETE: terminateUpload },
+    schemas: {
+      HEAD: statusSchema,
+      PATCH: appendSchema,
+      DELETE: terminateSchema,
+      OPTIONS: hiddenSchema(),
+      POST: hiddenSchema(),
+    },
+  },
+];
+
+/** The tus resumable upload protocol 1.0.0, https://tus.io/protocols/resumable-upload; comments name its sections. */
+export function registerTus(app: FastifyInstance, accounts: AccountService, services: TusServices): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // The body stays a stream, whatever its type is said to be.
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    scope.setErrorHandler((error: FastifyError | Error, request, reply) =>
+      handleError(error, request, reply, STATUSES),
+    );
+    // Not in the handlers: it is for refused requests and for preflights too, which CORS answers before them.
+    scope.addHook("onSend", async (request, reply) => {
+      void reply.header("tus-resumable", TUS_VERSION);
+      if (methodOf(request) === "OPTIONS") void reply.headers(configuration(services));
+    });
+    for (const { url, handlers, schemas } of resources) {
+      const handler = (request: FastifyRequest, reply: FastifyReply) =>
+        dispatch(handlers, request, reply, accounts, services);
+      const config = { swagger: { exposeHeadRoute: true } };
+      // The schemas are for the documentation.
+      const compilers = { validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify };
+      for (const [method, schema] of Object.entries(schemas))
+        scope.route({ method, url, schema, handler, config, ...compilers });
+    }
+  });
+}
+
+/** Section "X-HTTP-Method-Override": the request's own method doesn't count then. */
+function methodOf(request: FastifyRequest): string {
+  return header(request, "x-http-method-override")?.toUpperCase() ?? request.method;
+}
+
+async function dispatch(
+  handlers: Record<string, TusHandler>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  accounts: AccountService,
+  services: TusServices,
+): Promise<FastifyReply> {
+  const method = methodOf(request);
+  if (method === "OPTIONS") return reply.code(204).send();
+  const handle = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
+  if (handle === undefined) {
+    const served = [...Object.keys(handlers), "OPTIONS"].join(", ");
+    void reply.header("allow", served);
+    throw new StatusError(405, "BAD_USER_INPUT", `${method} is not served here, but ${served}.`);
+  }
+  // Section "Tus-Resumable": otherwise the request must not be processed.
+  if (header(request, "tus-resumable") !== TUS_VERSION) {
+    void reply.header("tus-version", TUS_VERSION);
+    throw new StatusError(412, "BAD_USER_INPUT", `This server speaks tus ${TUS_VERSION}: say so as Tus-Resumable.`);
+  }
+  const body = new UploadBody(request);
+  try {
+    return await handle({ request, reply, services, body, user: await signedIn(accounts, request) });
+  } finally {
+    await body.close();
+  }
+}
+
+/** Section "OPTIONS". */
+function configuration({ maxFileSize }: TusServices): Record<string, string> {
+  return {
+    "tus-version": TUS_VERSION,
+    "tus-extension": TUS_EXTENSIONS.join(","),
+    "tus-max-size": String(maxFileSize),
+    "tus-checksum-algorithm": checksumAlgorithms.join(","),
+  };
+}

@@ -1,0 +1,118 @@
+import type { FastifySchema } from "fastify";
+
+const text = (description: string) => ({ type: "string", description });
+const none = (description: string) => ({ description, type: "null" });
+const error = (description: string) => ({
+  description,
+  type: "object",
+  properties: { code: { type: "string" }, message: { type: "string" }, requestId: { type: "string" } },
+});
+
+const resumable = { "tus-resumable": text("1.0.0") };
+const common = { tags: ["tus"], security: [{ token: [] }] };
+const onUpload = {
+  ...common,
+  params: { type: "object", properties: { id: text("The upload's id, which the file keeps") } },
+};
+const errors = {
+  401: error("UNAUTHENTICATED"),
+  412: error("Tus-Resumable is not 1.0.0"),
+  503: error("SERVICE_UNAVAILABLE"),
+};
+const gone = {
+  404: error("NOT_FOUND: there is no such tus upload of yours"),
+  410: error("UPLOAD_CLOSED: it was aborted, has expired or is concatenated"),
+};
+const bytes = { type: "string", format: "binary", description: "Bytes, as many as you like" };
+const refusedBytes = {
+  413: error("FILE_TOO_LARGE, QUOTA_EXCEEDED"),
+  415: error("The media type is not application/offset+octet-stream"),
+  460: error("CHUNK_DIGEST_MISMATCH: Upload-Checksum doesn't hold, and nothing was kept"),
+  507: error("INSUFFICIENT_STORAGE"),
+};
+const checksum = text("An algorithm, a space and the checksum of the body in Base64");
+
+/** A new one for each route, because Fastify marks those that it has seen. */
+export function hiddenSchema(): FastifySchema {
+  return { hide: true };
+}
+
+export const createSchema: FastifySchema = {
+  ...common,
+  summary: "Begins a tus upload",
+  description:
+    "The [tus 1.0.0 protocol](https://tus.io/protocols/resumable-upload) with creation, creation-with-upload, creation-defer-length, expiration, checksum, termination and concatenation. The last byte completes the upload: it is a file then. Each method may come as a POST with X-HTTP-Method-Override.",
+  consumes: ["application/offset+octet-stream"],
+  headers: {
+    type: "object",
+    properties: {
+      ...resumable,
+      "upload-length": text("Bytes of the whole file"),
+      "upload-defer-length": text("1, in place of Upload-Length, when it isn't known yet"),
+      "upload-metadata": text("`filename` (or `name`) and `filetype` (or `type`), each with its Base64 value"),
+      "upload-concat": text("`partial`, or `final;` and the parts' URLs, in order and each once"),
+      "upload-checksum": checksum,
+    },
+  },
+  body: bytes,
+  response: {
+    201: none("Location has the upload's URL, Upload-Offset what came, Upload-Expires how long it is kept"),
+    400: error("BAD_USER_INPUT (`field`)"),
+    409: error("UPLOAD_INCOMPLETE: some of the parts to concatenate are not whole (`incomplete`)"),
+    410: error("UPLOAD_CLOSED: some of the parts to concatenate are closed"),
+    ...refusedBytes,
+    ...errors,
+  },
+};
+
+export const optionsSchema: FastifySchema = {
+  ...common,
+  security: [],
+  summary: "What this server can do of tus",
+  response: { 204: none("Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm tell") },
+};
+
+export const statusSchema: FastifySchema = {
+  ...onUpload,
+  summary: "How far a tus upload is",
+  headers: { type: "object", properties: resumable },
+  response: {
+    200: none("Upload-Offset, and Upload-Length or Upload-Defer-Length"),
+    ...gone,
+    ...errors,
+  },
+};
+
+export const appendSchema: FastifySchema = {
+  ...onUpload,
+  summary: "Adds bytes to the end of a tus upload",
+  description:
+    "Bytes are kept as they come, chunk by chunk, also when the connection breaks: ask for Upload-Offset and go on. With Upload-Checksum they count all together or not at all.",
+  consumes: ["application/offset+octet-stream"],
+  headers: {
+    type: "object",
+    properties: {
+      ...resumable,
+      "upload-offset": text("Bytes that the upload has"),
+      "upload-length": text("Bytes of the whole file, where that was deferred"),
+      "upload-checksum": checksum,
+    },
+  },
+  body: bytes,
+  response: {
+    204: none("Upload-Offset tells how many bytes the upload has now"),
+    400: error("BAD_USER_INPUT (`field`)"),
+    403: error("FORBIDDEN: it is a concatenated file"),
+    409: error("OFFSET_MISMATCH: the upload has `expected` bytes; somebody else may be sending"),
+    ...gone,
+    ...refusedBytes,
+    ...errors,
+  },
+};
+
+export const terminateSchema: FastifySchema = {
+  ...onUpload,
+  summary: "Aborts a tus upload, or deletes the file that it became",
+  headers: { type: "object", properties: resumable },
+  response: { 204: none("It is gone"), ...gone, ...errors },
+};

@@ -1,0 +1,242 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { QuotaService } from "../accounts/quota-service.ts";
+import type { User } from "../accounts/user.ts";
+import type { Database } from "../database.ts";
+import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
+import type { StoredFile } from "../files/file.ts";
+import { isId } from "../files/id.ts";
+import type { StorageNode } from "../storage/storage-node.ts";
+import { appendChunks } from "./append-record.ts";
+import { type ChecksumClaim, checked } from "./body-checksum.ts";
+import { cutChunks, tooMuch } from "./chunk-cutter.ts";
+import { MAX_CHUNKS } from "./chunk-plan.ts";
+import { findUpload, type StoredChunk } from "./chunk-record.ts";
+import type { OpenChunk } from "./open-chunk.ts";
+import { checkSize } from "./upload-request.ts";
+import { isLive, lockUpload, refuseClosed, type UploadOptions, type UploadService } from "./upload-service.ts";
+
+/** Blobs without a row are orphans to the sweeper, which takes them after a day: a checked body has this long. */
+const CHECKED_WITHIN_MS = 6 * 3600_000;
+
+/** Where to tell of chunks whose rows come long after their bytes were stored. */
+export type OnLateRows = (chunks: readonly StoredChunk[]) => void;
+
+/** How long somebody who asks for an offset waits for what is on its way. */
+const SETTLING_MS = 2_000;
+
+export interface Appended {
+  /** Where the client thinks that the upload ends. */
+  offset: number;
+  /** Bytes of the whole upload, when the client declares them now. */
+  size?: number | undefined;
+  /** Bytes that are to come, when they are known before. */
+  length?: number | undefined;
+  /** Each buffer is used only until the next one is asked for. */
+  bytes: AsyncIterable<Uint8Array>;
+  /** Of all these bytes together: unless it holds, none of them counts. */
+  checksum?: ChecksumClaim | undefined;
+}
+
+/** Takes in the bytes of sequential uploads: each behind the last, in pieces of any size. */
+export class AppendService {
+  readonly #database: Database;
+  readonly #storage: StorageNode;
+  readonly #quotas: QuotaService;
+  readonly #uploads: UploadService;
+  readonly #options: UploadOptions;
+  readonly #onLateRows: OnLateRows;
+  /** By upload, what this process is taking in. Only a courtesy: what counts is in the database. */
+  readonly #underWay = new Map<string, Set<Promise<unknown>>>();
+
+  constructor(
+    database: Database,
+    storage: StorageNode,
+    quotas: QuotaService,
+    uploads: UploadService,
+    options: UploadOptions,
+    onLateRows: OnLateRows = () => {},
+  ) {
+    this.#database = database;
+    this.#storage = storage;
+    this.#quotas = quotas;
+    this.#uploads = uploads;
+    this.#options = options;
+    this.#onLateRows = onLateRows;
+  }
+
+  /** The user's upload, of the kinds that this takes bytes of, in whatever state. @throws NotFoundError */
+  async find(user: User, id: string): Promise<StoredFile> {
+    const upload = isId(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
+    if (upload === null || !upload.isSequential) throw new NotFoundError("upload");
+    return upload;
+  }
+
+  /**
+   * As `find`, but first lets requests end that still bring bytes of this upload: whoever goes on after a broken
+   * connection often asks before all has been taken in that had come by it, and would send that again.
+   */
+  async findSettled(user: User, id: string): Promise<StoredFile> {
+    const found = await this.find(user, id);
+    const underWay = this.#underWay.get(found.id);
+    if (underWay === undefined) return found;
+    const patience = new AbortController();
+    await Promise.race([Promise.allSettled(underWay), sleep(SETTLING_MS, undefined, { signal: patience.signal })]);
+    patience.abort();
+    return this.find(user, id);
+  }
+
+  /**
+   * Adds bytes to the end of an upload. They are kept chunk by chunk as they come: when this rejects because the client
+   * left, all that had come is kept. The last byte of an upload completes it.
+   * @param found as `find` gave it
+   * @throws StowageError NOT_FOUND, UPLOAD_CLOSED, OFFSET_MISMATCH, FILE_TOO_LARGE, BAD_USER_INPUT for `size`,
+   *   QUOTA_EXCEEDED, CHUNK_DIGEST_MISMATCH, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE
+   */
+  async append(user: User, found: StoredFile, appended: Appended): Promise<StoredFile> {
+    refuseClosed(found);
+    if (found.receivedBytes !== appended.offset) throw offsetMismatch(found, appended.offset);
+    const upload = appended.size === undefined ? found : await this.#declareSize(user, found, appended.size);
+    const limit = (upload.sizeKnown ? upload.size : this.#options.maxFileSize) - upload.receivedBytes;
+    if (appended.length !== undefined && appended.length > limit) throw tooMuch(limit);
+
+    await this.#announce(
+      upload.id,
+      appended.checksum === undefined
+        ? this.#appendAsTheyCome(upload, appended, limit)
+        : this.#appendChecked(upload, appended, appended.checksum, limit),
+    );
+    return this.completeIfWhole(user, upload);
+  }
+
+  async #announce(id: string, work: Promise<void>): Promise<void> {
+    const underWay = this.#underWay.get(id) ?? new Set();
+    this.#underWay.set(id, underWay.add(work));
+    try {
+      await work;
+    } finally {
+      underWay.delete(work);
+      if (underWay.size === 0) this.#underWay.delete(id);
+    }
+  }
+
+  /** Completes an upload of which all bytes are there: the process may have died before it could. */
+  async completeIfWhole(user: User, upload: StoredFile): Promise<StoredFile> {
+    const isWhole = upload.sizeKnown && upload.receivedBytes === upload.size;
+    if (upload.isPart || !isWhole || !isLive(upload)) return upload;
+    return this.#uploads.complete(user, upload.id, null);
+  }
+
+  /** While a chunk is being synced and its row committed, the next one is received. */
+  async #appendAsTheyCome(upload: StoredFile, { bytes, length }: Appended, limit: number): Promise<void> {
+    let keeping = Promise.resolve();
+    try {
+      for await (const chunk of this.#cut(upload, bytes, length, limit)) {
+        try {
+          await keeping;
+        } catch (error) {
+          await chunk.abort();
+          throw error;
+        }
+        keeping = this.#keep(upload, chunk);
+        // It is awaited at the next chunk or the end; until then a rejection must not count as unhandled.
+        keeping.catch(() => {});
+      }
+    } finally {
+      // Also when the client left, so that whoever asks next finds what had come.
+      await keeping;
+    }
+  }
+
+  /** The chunks become the upload's all at once, when the last byte has come and the checksum holds. */
+  async #appendChecked(upload: StoredFile, appended: Appended, claim: ChecksumClaim, limit: number): Promise<void> {
+    const written: OpenChunk[] = [];
+    const stored: StoredChunk[] = [];
+    const deadline = performance.now() + CHECKED_WITHIN_MS;
+    let end = upload.receivedBytes;
+    try {
+      for await (const chunk of this.#cut(upload, checked(appended.bytes, claim), appended.length, limit)) {
+        written.push(chunk);
+        refuseTooMany(upload, written.length);
+        if (performance.now() > deadline) {
+          throw new BadUserInputError("upload-checksum", "A request with a checksum takes six hours at most.");
+        }
+        stored.push(await chunk.commit(end));
+        end += chunk.size;
+      }
+    } catch (error) {
+      await Promise.all(written.map((chunk) => chunk.abort()));
+      throw error;
+    }
+    if (stored.length === 0) return;
+    await this.#record(upload, stored, written);
+    this.#onLateRows(stored);
+  }
+
+  #cut(upload: StoredFile, bytes: AsyncIterable<Uint8Array>, length: number | undefined, limit: number) {
+    return cutChunks(bytes, { storage: this.#storage, chunkSize: upload.chunkSize, limit, expected: length ?? 0 });
+  }
+
+  async #keep(upload: StoredFile, chunk: OpenChunk): Promise<void> {
+    let stored: StoredChunk;
+    try {
+      refuseTooMany(upload, 1);
+      stored = await chunk.commit(upload.receivedBytes);
+    } catch (error) {
+      await chunk.abort();
+      throw error;
+    }
+    await this.#record(upload, [stored], [chunk]);
+  }
+
+  async #record(upload: StoredFile, stored: readonly StoredChunk[], written: readonly OpenChunk[]): Promise<void> {
+    const drop = () => Promise.all(written.map((chunk) => chunk.abort()));
+    const expiresAt = new Date(Date.now() + this.#options.expiryMs);
+    let isAppended: boolean;
+    try {
+      isAppended = await appendChunks(this.#database, this.#quotas, upload, stored, expiresAt);
+    } catch (error) {
+      // Any other error says nothing of what was committed: the rows may be there, and then they need the blobs.
+      if (error instanceof StowageError && error.code === "QUOTA_EXCEEDED") await drop();
+      throw error;
+    }
+    if (isAppended) return;
+    await drop();
+    const current = await this.#database.read((em) => findUpload(em, upload.id, upload.owner.id));
+    if (current === null) throw new NotFoundError("upload");
+    refuseClosed(current);
+    throw offsetMismatch(current, upload.receivedBytes);
+  }
+
+  async #declareSize(user: User, { id, receivedBytes }: StoredFile, size: number): Promise<StoredFile> {
+    checkSize(size, this.#options);
+    return this.#database.transaction(async (em) => {
+      const upload = await lockUpload(em, user, id);
+      refuseClosed(upload);
+      if (upload.receivedBytes !== receivedBytes) throw offsetMismatch(upload, receivedBytes);
+      if (upload.sizeKnown && upload.size !== size) {
+        throw new BadUserInputError("size", `This upload's size is ${upload.size}, and can't be changed to ${size}.`);
+      }
+      if (upload.sizeKnown) return upload;
+      if (size < upload.receivedBytes) {
+        throw new BadUserInputError("size", `${upload.receivedBytes} bytes have come already, more than ${size}.`);
+      }
+      await this.#quotas.reserve(em, user.id, size - upload.size);
+      upload.size = size;
+      upload.sizeKnown = true;
+      return upload;
+    });
+  }
+}
+
+function offsetMismatch(upload: StoredFile, offset: number): StowageError {
+  const message = `This upload has ${upload.receivedBytes} bytes, not ${offset}. Ask for its offset and go on from there.`;
+  return new StowageError("OFFSET_MISMATCH", message, { expected: upload.receivedBytes, received: offset });
+}
+
+function refuseTooMany({ receivedChunks }: StoredFile, more: number): void {
+  if (receivedChunks + more <= MAX_CHUNKS) return;
+  throw new BadUserInputError(
+    "chunks",
+    `An upload is kept in ${MAX_CHUNKS} pieces at most: send more in each request.`,
+  );
+}
