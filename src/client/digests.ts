@@ -1,8 +1,11 @@
+import { plainSha256 } from "./plain-sha256.ts";
+
 /** Bytes of a SHA-256. */
 const LENGTH = 32;
 
-/** SHA-256; the platform computes it in a thread of its own. */
+/** SHA-256; the platform computes it in a thread of its own, where it does at all. */
 export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
+  if (globalThis.crypto?.subtle === undefined) return plainSha256(bytes);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
 }
 

@@ -2,11 +2,14 @@ import { ApolloProvider, useApolloClient, useQuery } from "@apollo/client/react"
 import { useEffect, useState } from "react";
 import { connection } from "./connection/connection.ts";
 import { ConnectionBanner } from "./connection/connection-banner.tsx";
-import { createApollo } from "./graphql/apollo.ts";
+import { createApollo, errorMessage } from "./graphql/apollo.ts";
 import { MeDocument } from "./graphql/operations.ts";
 import { Home } from "./home.tsx";
 import { SignIn } from "./session/sign-in.tsx";
+import { Brand } from "./ui/brand.tsx";
 import { Toasts } from "./ui/toasts.tsx";
+
+const RETRY_MS = 3_000;
 
 export function App() {
   const [apollo] = useState(createApollo);
@@ -29,12 +32,21 @@ export function App() {
 
 function Session() {
   const apollo = useApolloClient();
-  const { data, error } = useQuery(MeDocument);
+  const { data, error, refetch } = useQuery(MeDocument);
+  // A server that answers may have no database at the moment.
+  useEffect(() => {
+    if (data !== undefined || error === undefined) return;
+    const timer = setTimeout(() => refetch().catch(() => {}), RETRY_MS);
+    return () => clearTimeout(timer);
+  }, [data, error, refetch]);
   if (data === undefined) {
     return (
       <main className="splash">
+        <h1>
+          <Brand />
+        </h1>
         <p role="status" className="muted">
-          {error === undefined ? "Loading …" : "The server can't be reached. Trying again …"}
+          {error === undefined ? "Loading …" : `${errorMessage(error)} Trying again …`}
         </p>
       </main>
     );

@@ -8,7 +8,7 @@ import { signOut } from "./session/session-api.ts";
 import { StorageMeter } from "./session/storage-meter.tsx";
 import { Brand } from "./ui/brand.tsx";
 import { IconButton } from "./ui/icon-button.tsx";
-import { showToast } from "./ui/toasts.tsx";
+import { clearToasts, showToast } from "./ui/toasts.tsx";
 import { DropZone } from "./uploads/drop-zone.tsx";
 import { UploadButtons } from "./uploads/upload-buttons.tsx";
 import { UploadPanel } from "./uploads/upload-panel.tsx";
@@ -27,15 +27,16 @@ export function Home({ user }: { user: SignedInUser }) {
     return () => queue.stop();
   }, [queue]);
   useEffect(() => {
-    const flush = () => deletions.flush();
+    const flush = () => void deletions.flush();
     window.addEventListener("pagehide", flush);
     return () => window.removeEventListener("pagehide", flush);
   }, [deletions]);
 
   async function leave() {
-    deletions.flush();
+    await deletions.flush();
     try {
       await signOut();
+      clearToasts();
       await queue.forget();
       await apollo.resetStore();
     } catch (error) {

@@ -39,7 +39,8 @@ function ensureInstalled(): string {
   return installed;
 }
 
-export function launchBrowser(): Promise<Browser> {
+/** @param args for Chromium itself */
+export function launchBrowser(args: readonly string[] = []): Promise<Browser> {
   // As root, as in a container, Chromium has no sandbox of its own.
-  return chromium.launch({ executablePath: ensureInstalled(), args: ["--no-sandbox"] });
+  return chromium.launch({ executablePath: ensureInstalled(), args: ["--no-sandbox", ...args] });
 }

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { expect } from "vitest";
 import { Client } from "../support/client.ts";
 
@@ -37,12 +37,13 @@ export class WebPage {
     });
   }
 
-  static async open(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<WebPage> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  /** @param address what is in the browser's address bar, where it is not the server's own URL */
+  static async open(browser: Browser, url: string, address = url): Promise<WebPage> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
     const page = await context.newPage();
     page.setDefaultTimeout(30_000);
     const person = new WebPage(context, page, url);
-    await page.goto(url);
+    await page.goto(address);
     return person;
   }
 
@@ -61,6 +62,11 @@ export class WebPage {
   /** Chooses files, as the browser's dialog would. */
   choose(files: string | string[] | { name: string; mimeType: string; buffer: Buffer }[]): Promise<void> {
     return this.page.getByTestId("files").setInputFiles(files);
+  }
+
+  /** What is told without being asked for. */
+  status(text: string | RegExp) {
+    return this.page.getByRole("status").filter({ hasText: text }).first();
   }
 
   row(filename: string) {

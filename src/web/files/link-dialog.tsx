@@ -32,19 +32,20 @@ export function LinkDialog({ file, onClosed }: { file: ListedFileFragment; onClo
   const link = data?.createDownloadLink;
   const address = link && new URL(link.url, window.location.href).href;
 
-  // In place of the button that had the focus.
-  useEffect(() => {
-    if (link !== undefined) url.current?.focus();
-  }, [link]);
-
   async function copy(text: string) {
     setCopied(await copyText(text, url.current));
   }
 
+  // Once it is there: the field takes the focus in place of the button that had it, and may be what is copied from.
+  useEffect(() => {
+    if (address === undefined) return;
+    url.current?.focus();
+    void copyText(address, url.current).then(setCopied);
+  }, [address]);
+
   async function make() {
-    const answer = await create({ variables: { fileId: file.id, expiresInSeconds: seconds } }).catch(() => undefined);
-    const made = answer?.data?.createDownloadLink;
-    if (made) await copy(new URL(made.url, window.location.href).href);
+    // What failed is shown.
+    await create({ variables: { fileId: file.id, expiresInSeconds: seconds } }).catch(() => {});
   }
 
   async function takeBack(id: string, close: () => void) {

@@ -24,6 +24,7 @@ export class PendingDeletions {
     showToast(`“${file.filename}” is deleted.`, {
       action: {
         label: "Undo",
+        isUndo: true,
         run: () => {
           this.#pending.delete(file.id);
           this.#hide(file.id, false);
@@ -35,15 +36,18 @@ export class PendingDeletions {
   }
 
   /** Deletes at once what could still be undone: nobody will be there to do it. */
-  flush(): void {
+  async flush(): Promise<void> {
     const query = print(DeleteFileDocument);
-    for (const id of this.#pending) {
-      this.#pending.delete(id);
-      const body = JSON.stringify({ query, variables: { id } });
-      const headers = { "content-type": "application/json" };
-      // Outlives the page.
-      pageFetch("/graphql", { method: "POST", headers, body, keepalive: true }).catch(() => {});
-    }
+    const headers = { "content-type": "application/json" };
+    const ids = [...this.#pending];
+    this.#pending.clear();
+    await Promise.allSettled(
+      ids.map((id) => {
+        const body = JSON.stringify({ query, variables: { id } });
+        // Outlives the page.
+        return pageFetch("/graphql", { method: "POST", headers, body, keepalive: true });
+      }),
+    );
   }
 
   async #commit(file: ListedFileFragment): Promise<void> {

@@ -34,11 +34,10 @@ export function RenameField({ file, onDone }: Props) {
     if (filename === "" || filename === file.filename) return finish();
     const answer = await rename({ variables: { id: file.id, filename } }).catch(() => undefined);
     if (answer?.data) finish();
-    else input.current?.focus();
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    if (event.key === "Enter") void save();
+    if (event.key === "Enter" && !event.nativeEvent.isComposing) void save();
     if (event.key === "Escape") finish();
   }
 

@@ -2,6 +2,7 @@ import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache } from "@a
 import { ErrorLink } from "@apollo/client/link/error";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { pageFetch } from "../connection/page-fetch.ts";
+import { asSentence } from "../ui/format.ts";
 import { MeDocument } from "./operations.ts";
 
 /** The stable code that the server gives an error; undefined for one that is not the server's. */
@@ -13,7 +14,7 @@ export function errorCode(error: unknown): string | undefined {
 
 /** For a person. The server's messages are written for one. */
 export function errorMessage(error: unknown): string {
-  if (CombinedGraphQLErrors.is(error)) return error.errors[0]?.message ?? "The server refused it.";
+  if (CombinedGraphQLErrors.is(error)) return asSentence(error.errors[0]?.message ?? "The server refused it.");
   return "The server can't be reached at the moment.";
 }
 

@@ -1,4 +1,5 @@
 import { pageFetch } from "../connection/page-fetch.ts";
+import { asSentence } from "../ui/format.ts";
 
 /** What the server has against it; `field` names the input that it is about. */
 export class SessionError extends Error {
@@ -21,7 +22,7 @@ async function send(method: "POST" | "DELETE", path: string, input?: Record<stri
   }
   if (response.ok) return;
   const answer = (await response.json().catch(() => ({}))) as { message?: string; field?: string };
-  throw new SessionError(answer.message ?? "Something went wrong. Try again.", answer.field);
+  throw new SessionError(asSentence(answer.message ?? "Something went wrong. Try again."), answer.field);
 }
 
 /** Each sets or removes the cookie, which scripts can't see. @throws SessionError */

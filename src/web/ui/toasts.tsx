@@ -3,11 +3,18 @@ import { useEffect, useState } from "react";
 import { IconButton } from "./icon-button.tsx";
 import { Store, useStore } from "./store.ts";
 
+interface Action {
+  label: string;
+  run: () => void;
+  /** Ctrl+Z does it as well: a message may be far away for those who go by the keyboard. */
+  isUndo?: boolean;
+}
+
 interface Toast {
   id: number;
   text: string;
   problem: boolean;
-  action?: { label: string; run: () => void };
+  action?: Action;
   /** Called when it went without its action. */
   onGone?: () => void;
 }
@@ -16,11 +23,13 @@ const SHOWN_MS = 8_000;
 const toasts = new Store<readonly Toast[]>([]);
 let lastId = 0;
 
-/** @returns what takes it away, as if its time were over */
-export function showToast(text: string, options: Partial<Omit<Toast, "id" | "text">> = {}): () => void {
-  const toast: Toast = { id: ++lastId, text, problem: false, ...options };
-  toasts.set([...toasts.get(), toast]);
-  return () => dismiss(toast);
+export function showToast(text: string, options: Partial<Omit<Toast, "id" | "text">> = {}): void {
+  toasts.set([...toasts.get(), { id: ++lastId, text, problem: false, ...options }]);
+}
+
+/** Those of somebody who has left: nothing of them can be done any more. */
+export function clearToasts(): void {
+  toasts.set([]);
 }
 
 function drop(toast: Toast): boolean {
@@ -34,10 +43,29 @@ function dismiss(toast: Toast): void {
   if (drop(toast)) toast.onGone?.();
 }
 
+function act(toast: Toast): void {
+  if (drop(toast)) toast.action?.run();
+}
+
+function undoByKey(event: KeyboardEvent): void {
+  const { key, ctrlKey, metaKey, shiftKey, altKey, target } = event;
+  if (key.toLowerCase() !== "z" || !(ctrlKey || metaKey) || shiftKey || altKey) return;
+  // There, it takes back what was typed.
+  if (target instanceof Element && target.matches("input, textarea")) return;
+  const last = toasts.get().findLast(({ action }) => action?.isUndo);
+  if (last === undefined) return;
+  event.preventDefault();
+  act(last);
+}
+
 /** Messages that go by themselves, but not while somebody points at one of them or has the focus there. */
 export function Toasts() {
   const shown = useStore(toasts);
   const [held, setHeld] = useState(false);
+  useEffect(() => {
+    window.addEventListener("keydown", undoByKey);
+    return () => window.removeEventListener("keydown", undoByKey);
+  }, []);
   return (
     <section
       className="toasts"
@@ -70,9 +98,8 @@ function ToastRow({ toast, held }: { toast: Toast; held: boolean }) {
         <button
           type="button"
           className="toast-action"
-          onClick={() => {
-            if (drop(toast)) action.run();
-          }}
+          {...(action.isUndo && { title: "Ctrl+Z", "aria-keyshortcuts": "Control+Z Meta+Z" })}
+          onClick={() => act(toast)}
         >
           {action.label}
         </button>

@@ -29,9 +29,7 @@ export function UploadPanel({ queue }: { queue: UploadQueue }) {
     <section className="card uploads" aria-labelledby="uploads-title">
       <header className="uploads-header">
         <h2 id="uploads-title">Uploads</h2>
-        <span className="muted uploads-sum">
-          {formatBytes(sent)} of {formatBytes(total)}
-        </span>
+        <span className="muted uploads-sum">{items.length > 1 && `${formatBytes(sent)} of ${formatBytes(total)}`}</span>
         {active.length > 1 && (
           <button type="button" className="button small" onClick={() => each(active, (key) => queue.pause(key))}>
             Pause all
