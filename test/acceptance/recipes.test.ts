@@ -70,7 +70,7 @@ test("docs/clients.md: the lines for curl tell what is missing, send it, and dow
     const download = /`(curl -C - [^`]*)`/.exec(readFileSync("docs/clients.md", "utf8"))?.[1] ?? "";
     const copy = join(service.folder, "copy");
     await writeFile(copy, bytes.subarray(0, CHUNK));
-    await run("bash", ["-c", download.replace("curl", "curl --silent")], { ...env, FILE: copy });
+    await run("bash", ["-c", download.replace("curl", "curl --silent")], { ...env, COPY: copy });
     expect(await readFile(copy)).toEqual(bytes);
   } finally {
     await service.stop();
