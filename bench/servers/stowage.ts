@@ -11,7 +11,7 @@ const BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW7";
 export interface StowageOptions {
   name: string;
   /** How chunks are sent. */
-  route: "graphql" | "raw";
+  route: "graphql" | "raw" | "tus";
   settings?: Record<string, string>;
 }
 
@@ -57,6 +57,29 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     return beginUpload.id;
   }
 
+  const tusHeaders = () => ({ "tus-resumable": "1.0.0", authorization: `Bearer ${token}` });
+
+  /** By tus, one upload for each connection, as its bytes come one behind the other. */
+  async function tusUpload(chunks: number): Promise<LoadRequest[]> {
+    const headers = { ...tusHeaders(), "upload-length": String(chunks * CHUNK) };
+    const answer = await fetch(`http://127.0.0.1:${port}/tus`, { method: "POST", headers });
+    const path = answer.headers.get("location");
+    if (path === null) throw new Error(await answer.text());
+    opened.push(path.split("/").at(-1) as string);
+    return Array.from({ length: chunks }, (_, index) => ({
+      head: `PATCH ${path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ${token}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: ${index * CHUNK}\r\nContent-Type: application/offset+octet-stream\r\n`,
+      payload: CHUNK,
+      expect: [204],
+    }));
+  }
+
+  /** The last byte has completed an upload by tus: it is a file. */
+  async function letGo(id: string): Promise<void> {
+    if (route !== "tus") return graphql(`mutation { abortUpload(uploadId: "${id}") }`);
+    const answer = await fetch(`http://127.0.0.1:${port}/tus/${id}`, { method: "DELETE", headers: tusHeaders() });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
   function chunkRequest(id: string, index: number): LoadRequest {
     const common = `Host: bench\r\nAuthorization: Bearer ${token}\r\n`;
     if (route === "raw") {
@@ -81,6 +104,10 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     token,
     stop: server.stop,
     async uploads(connections, chunks) {
+      if (route === "tus") {
+        const each = Math.ceil(chunks / connections);
+        return await Promise.all(Array.from({ length: connections }, () => tusUpload(each)));
+      }
       const id = await begin(chunks * CHUNK);
       return deal(
         Array.from({ length: chunks }, (_, index) => chunkRequest(id, index)),
@@ -88,7 +115,7 @@ export async function startStowage(folder: string, { name, route, settings = {} 
       );
     },
     async clean() {
-      for (const id of opened.splice(0)) await graphql(`mutation { abortUpload(uploadId: "${id}") }`);
+      for (const id of opened.splice(0)) await letGo(id);
       // The freeing goes on in the background: wait, lest it be counted where it doesn't belong.
       while ((await blobs()) > kept) await sleep(50);
     },

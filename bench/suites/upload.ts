@@ -10,7 +10,7 @@ function contestant(server: Server, connections: number, name = server.name): Co
   return { name, server, load: async () => ({ connections: (await server.uploads?.(connections, CHUNKS)) ?? [] }) };
 }
 
-/** 8 MiB chunks: Stowage by both routes beside its peers, with and without fsync, and at growing concurrency. */
+/** 8 MiB chunks: Stowage by all three routes beside its peers, with and without fsync, and at growing concurrency. */
 export async function uploadSuite(folder: string, rounds: number): Promise<Row[]> {
   const settings = { DURABILITY: "fsync" };
   const servers = await startAll([
@@ -18,6 +18,7 @@ export async function uploadSuite(folder: string, rounds: number): Promise<Row[]
     () => startTus(join(folder, "tus")),
     () => startStowage(join(folder, "graphql"), { name: "Stowage, GraphQL", route: "graphql" }),
     () => startStowage(join(folder, "raw"), { name: "Stowage, raw route", route: "raw" }),
+    () => startStowage(join(folder, "stowage-tus"), { name: "Stowage, tus", route: "tus" }),
     () => startStowage(join(folder, "graphql-fsync"), { name: "Stowage, GraphQL, fsync", route: "graphql", settings }),
     () => startStowage(join(folder, "raw-fsync"), { name: "Stowage, raw route, fsync", route: "raw", settings }),
     ...(nginxPath() === undefined ? [] : [() => startNginx(join(folder, "nginx"))]),
