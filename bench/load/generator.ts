@@ -1,4 +1,5 @@
-import { randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
+import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpConnection } from "./http-connection.ts";
 
@@ -18,6 +19,8 @@ export interface Load {
   connections: LoadRequest[][];
   /** Bytes a second that each connection takes of its answers; as fast as it can where it is left out. */
   slowdown?: number;
+  /** A file that the payloads are read from, in order, and hashed for a Content-Digest, as a client does; else noise. */
+  path?: string;
 }
 
 export interface LoadResult {
@@ -43,17 +46,32 @@ function piecesOf({ head, before = "", payload = 0, after = "" }: LoadRequest): 
   return [`${head}Content-Length: ${length}\r\n\r\n${before}`, payloadOf(payload), after];
 }
 
-async function run({ port, connections, slowdown }: Load): Promise<LoadResult> {
+/** What replaces each payload by a piece of the file, in one buffer for each connection. */
+async function readFrom(path: string) {
+  const file = await open(path);
+  let position = 0;
+  return async (request: LoadRequest, buffer: Buffer): Promise<(string | Buffer)[]> => {
+    const at = position;
+    position += buffer.length;
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    const digest = hash("sha256", buffer.subarray(0, bytesRead), "base64");
+    return [`${request.head}Content-Digest: sha-256=:${digest}:\r\nContent-Length: ${bytesRead}\r\n\r\n`, buffer];
+  };
+}
+
+async function run({ port, connections, slowdown, path }: Load): Promise<LoadResult> {
   for (const { payload = 0 } of connections.flat()) if (payload > 0) payloadOf(payload);
-  const open = await Promise.all(connections.map(() => HttpConnection.open(port)));
+  const read = path === undefined ? undefined : await readFrom(path);
+  const opened = await Promise.all(connections.map(() => HttpConnection.open(port)));
   const cpu = process.cpuUsage();
   const start = performance.now();
   let bytes = 0;
   const work = connections.map(async (requests, index) => {
-    const connection = open[index] as HttpConnection;
+    const connection = opened[index] as HttpConnection;
+    const buffer = Buffer.allocUnsafeSlow(requests[0]?.payload ?? 0);
     if (slowdown !== undefined) connection.onBody = (length) => (length / slowdown) * 1000;
     for (const request of requests) {
-      const answer = await connection.request(...piecesOf(request));
+      const answer = await connection.request(...((await read?.(request, buffer)) ?? piecesOf(request)));
       if (!request.expect.includes(answer.status)) {
         throw new Error(`${request.head.split("\r\n")[0]} was answered with ${answer.status}`);
       }
@@ -65,7 +83,7 @@ async function run({ port, connections, slowdown }: Load): Promise<LoadResult> {
   const { user, system } = process.cpuUsage(cpu);
   // @tus/server dies of a client that closes right after the last byte.
   await sleep(200);
-  for (const connection of open) connection.close();
+  for (const connection of opened) connection.close();
   return { seconds, cpuSeconds: (user + system) / 1e6, bytes, requests: connections.flat().length };
 }
 

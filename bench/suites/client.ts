@@ -59,16 +59,20 @@ export async function clientSuite(folder: string, rounds: number): Promise<Row[]
   });
   /** The file goes at once, so that runs don't fill the disk. */
   const remove = (id: string) => new StowageClient({ url, token }).deleteFile(id);
-  const raw = (connections: number): Contestant => ({
-    name: `Stowage, raw route by the load generator, ${connections} at once`,
+  const raw = (connections: number, readAndHashed = false): Contestant => ({
+    name: `Stowage, raw route by the load generator${readAndHashed ? " that reads and hashes" : ""}, ${connections} at once`,
     server: stowage,
-    load: async () => ({ connections: (await stowage.uploads?.(connections, CHUNKS)) ?? [] }),
+    load: async () => ({
+      connections: (await stowage.uploads?.(connections, CHUNKS)) ?? [],
+      ...(readAndHashed && { path }),
+    }),
   });
   try {
     await makeFile(path);
     const contestants: Contestant[] = [
       raw(4),
       raw(8),
+      raw(4, true),
       {
         name: "Stowage, client library",
         server: stowage,

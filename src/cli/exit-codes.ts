@@ -39,14 +39,32 @@ export function exitCodeOf(error: unknown): number {
 
 /** What happened and what to do about it, for a person. */
 export function explain(error: unknown): string {
-  if (!(error instanceof StowageError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof StowageError)) return explainLocal(error);
   switch (error.code) {
     case "UNAUTHENTICATED":
-      return `${error.message} Run 'stowage login'.`;
+      return `${error.message} ${process.env["STOWAGE_TOKEN"] ? "It is the one in STOWAGE_TOKEN." : "Run 'stowage login'."}`;
     case "TARGET_EXISTS":
       return `${error.message} Use --force to replace it, or -o to save under another name.`;
     case "QUOTA_EXCEEDED":
       return `${error.message} 'stowage rm' makes room, and 'stowage uploads --abort ID' gives an upload up.`;
+    default:
+      return error.message;
+  }
+}
+
+/** Of this machine's file system, mostly. */
+function explainLocal(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (path === undefined) return error.message;
+  switch (code) {
+    case "ENOENT":
+      return `There is no such file or folder: ${path}.`;
+    case "EACCES":
+    case "EPERM":
+      return `You may not open ${path}.`;
+    case "ENOSPC":
+      return `There is no room left for ${path}.`;
     default:
       return error.message;
   }

@@ -40,6 +40,7 @@ const parser = yargs(nameStdin(hideBin(process.argv)))
   .command(linkCommand)
   .completion("completion", "Print a script for the shell's completion, for ~/.bashrc or ~/.zshrc")
   .demandCommand(1, "Say what to do: 'stowage --help' lists the commands.")
+  .strictCommands()
   .strict()
   .wrap(Math.min(120, process.stdout.columns ?? 100))
   .epilog(

@@ -15,9 +15,17 @@ export function nameStdin(args: readonly string[]): string[] {
   return args.map((arg, index) => (arg === "-" && !/^(-o|--output)$/.test(args[index - 1] ?? "") ? STDIN : arg));
 }
 
-/** The named files, and those in the named folders; links in folders are passed over. @throws UsageError */
+/**
+ * The named files, and those in the named folders; links in folders are passed over. What isn't there is left to whoever
+ * opens it, so that it doesn't stop the others. @throws UsageError
+ */
 export async function expandPaths(paths: readonly string[], recursive: boolean): Promise<AsyncGenerator<string>> {
-  const named = await Promise.all(paths.map(async (path) => ({ path, isFolder: (await stat(path)).isDirectory() })));
+  const isFolder = (path: string) =>
+    stat(path).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    );
+  const named = await Promise.all(paths.map(async (path) => ({ path, isFolder: await isFolder(path) })));
   const folder = named.find(({ isFolder }) => isFolder);
   if (folder !== undefined && !recursive) {
     throw new UsageError(`${folder.path} is a folder. Add --recursive to upload what is in it.`);

@@ -66,8 +66,8 @@ export class ReplicatedWriter implements BlobWriter {
     await this.#onAll("write", (writer) => writer.write(buffers));
   }
 
-  commit(size = this.#target.size): Promise<readonly string[]> {
-    this.#committing ??= this.#commit(size);
+  commit(size = this.#target.size, sha256?: Uint8Array): Promise<readonly string[]> {
+    this.#committing ??= this.#commit(size, sha256);
     return this.#committing;
   }
 
@@ -76,10 +76,10 @@ export class ReplicatedWriter implements BlobWriter {
     await this.#drop(this.#live);
   }
 
-  async #commit(size: number): Promise<readonly string[]> {
+  async #commit(size: number, sha256: Uint8Array | undefined): Promise<readonly string[]> {
     try {
       this.#checkCount(this.#received !== size, size);
-      await this.#onAll("commit", (writer) => writer.commit(size));
+      await this.#onAll("commit", (writer) => writer.commit(size, sha256));
       await this.#makeUp(size);
       if (this.#live.length < (this.#target.quorum ?? 1)) throw this.#refusal();
       this.#target.onCopies(this.#live.length);

@@ -35,8 +35,12 @@ export class S3Object {
     this.#target = { Bucket: bucket.name, Key: bucket.blobKey("blobs", id) };
   }
 
-  /** Stores the whole object. @throws BlobExistsError, in any order of events, when another object has the key */
-  async put(body: SignedBody, signal: AbortSignal): Promise<void> {
+  /**
+   * Stores the whole object.
+   * @param sha256 of its bytes, if it is known
+   * @throws BlobExistsError, in any order of events, when another object has the key
+   */
+  async put(body: SignedBody, sha256: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
     this.#size = body.bytes.length;
     const command = new PutObjectCommand({
       ...this.#target,
@@ -44,7 +48,7 @@ export class S3Object {
       Metadata: { writer: this.#token },
       IfNoneMatch: "*",
     });
-    await this.#store(() => this.#bucket.send(body.sign(command), signal), signal);
+    await this.#store(() => this.#bucket.send(body.sign(command, sha256), signal), signal);
   }
 
   /** Sends the next part; the store wants 5 MiB at least, but for the last. */

@@ -53,8 +53,8 @@ export class S3Writer implements BlobWriter {
     this.#object = new S3Object(bucket, id);
     this.#bodies =
       size <= LARGEST_SINGLE
-        ? [new SignedBody(bodies.take(size))]
-        : Array.from({ length: PARTS_IN_MEMORY }, () => new SignedBody(bodies.take(PART_SIZE)));
+        ? [new SignedBody(bodies.take(size), { isPart: false })]
+        : Array.from({ length: PARTS_IN_MEMORY }, () => new SignedBody(bodies.take(PART_SIZE), { isPart: true }));
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -76,8 +76,8 @@ export class S3Writer implements BlobWriter {
     }
   }
 
-  commit(size = this.#target.size): Promise<readonly string[]> {
-    this.#committing ??= this.#commit(size);
+  commit(size = this.#target.size, sha256?: Uint8Array): Promise<readonly string[]> {
+    this.#committing ??= this.#commit(size, sha256);
     return this.#committing;
   }
 
@@ -87,13 +87,13 @@ export class S3Writer implements BlobWriter {
     await this.#discard();
   }
 
-  async #commit(size: number): Promise<readonly string[]> {
+  async #commit(size: number, sha256: Uint8Array | undefined): Promise<readonly string[]> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
       this.#checkCount(this.#received !== size, size);
       // Also where more was announced, and it ended before the first part was sent.
       if (size <= this.#filling.memory.length) {
-        await this.#object.put(this.#filling, this.#stopLast.signal);
+        await this.#object.put(this.#filling, sha256, this.#stopLast.signal);
       } else {
         if (this.#filling.bytes.length > 0) await this.#sendPart();
         await this.#sending;

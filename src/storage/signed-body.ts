@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import type { PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 
-/**
- * A request's body, filled bit by bit and hashed on the way: hashing all of it when it is sent would stop everything
- * else meanwhile. The store refuses the body where the SHA-256 that was signed doesn't hold.
- */
+/** A request's body, filled bit by bit. The store refuses it where the SHA-256 that was signed doesn't hold. */
 export class SignedBody {
   readonly memory: Buffer;
+  readonly #isPart: boolean;
   #filled = 0;
   #hash = createHash("sha256");
 
-  constructor(memory: Buffer) {
+  /** @param isPart whether nobody else has its SHA-256: then it is hashed on the way */
+  constructor(memory: Buffer, { isPart }: { isPart: boolean }) {
     this.memory = memory;
+    this.#isPart = isPart;
   }
 
   get bytes(): Buffer {
@@ -27,13 +27,17 @@ export class SignedBody {
     const part = buffer.subarray(0, this.memory.length - this.#filled);
     this.memory.set(part, this.#filled);
     this.#filled += part.length;
-    this.#hash.update(part);
+    if (this.#isPart) this.#hash.update(part);
     return part.length;
   }
 
-  /** Adds the SHA-256 to the request that sends the bytes. Once only, until `clear`. */
-  sign<Command extends PutObjectCommand | UploadPartCommand>(command: Command): Command {
-    const sha256 = this.#hash.digest("hex");
+  /**
+   * Adds the SHA-256 to the request that sends the bytes. Once only, until `clear`.
+   * @param known that of the bytes as they were sent to us; where it is left out, that of what came
+   */
+  sign<Command extends PutObjectCommand | UploadPartCommand>(command: Command, known?: Uint8Array): Command {
+    if (known === undefined && !this.#isPart) this.#hash.update(this.bytes);
+    const sha256 = known === undefined ? this.#hash.digest("hex") : Buffer.from(known).toString("hex");
     (command as PutObjectCommand).middlewareStack.add(
       (next) => (args) => {
         (args.request as { headers: Record<string, string> }).headers["x-amz-content-sha256"] = sha256;

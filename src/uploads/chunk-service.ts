@@ -71,7 +71,7 @@ export class ChunkService {
     try {
       const received = await receiveChunk(await sent.open(), size, writer);
       checkClaim(claimed, received.sha256);
-      const nodes = await writer.commit();
+      const nodes = await writer.commit(size, received.sha256);
       chunk = { ...received, id, offset: start, size, nodes };
     } catch (error) {
       await writer.abort();

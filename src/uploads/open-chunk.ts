@@ -47,9 +47,10 @@ export class OpenChunk {
   /** When it resolves, the bytes would survive a power cut; when it rejects, nothing is left of them. */
   async commit(offset: number): Promise<StoredChunk> {
     try {
-      const nodes = await this.#writer.commit(this.#size);
       const { id, size } = this;
-      return { id, offset, size, sha256: this.#hash.digest(), checksums: this.#checksums.digest(), nodes };
+      const sha256 = this.#hash.digest();
+      const nodes = await this.#writer.commit(size, sha256);
+      return { id, offset, size, sha256, checksums: this.#checksums.digest(), nodes };
     } catch (error) {
       await this.abort();
       throw error;

@@ -140,13 +140,27 @@ test("upload: files that differ only in their folder are files of their own", as
   expect(new Set(lines.map((line) => line.split("  ")[0])).size).toBe(2);
 });
 
-test("upload: a folder without --recursive is refused, and so is what isn't there", async () => {
+test("upload: a folder without --recursive is refused", async () => {
   expect(await runCommand(["upload", folder], env)).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("--recursive"),
   });
-  const missing = await runCommand(["upload", join(folder, "nothing")], env);
-  expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("nothing") });
+});
+
+test("upload: what isn't there is told of, and doesn't stop the others", async () => {
+  const { path } = await makeFile("is there");
+  const missing = join(folder, "nothing");
+  const { code, stdout, stderr } = await runCommand(["upload", missing, path], env);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`There is no such file or folder: ${missing}.`);
+  expect(stdout).toContain("is there");
+});
+
+test("download: a folder that isn't there is named", async () => {
+  const { path } = await makeFile("for no folder");
+  await stowage(["upload", path]);
+  const result = await runCommand(["download", "for no folder", "-o", join(folder, "no/copy")], env);
+  expect(result).toMatchObject({ code: 2, stderr: `stowage: There is no folder ${join(folder, "no")} to save in.\n` });
 });
 
 test("upload: standard input, under a name", async () => {
@@ -245,13 +259,18 @@ test("mv, link and rm: a name that several files have is refused", async () => {
 test("errors: --json has the code, and the exit code tells what to do", async () => {
   const gone = await runCommand(["rm", "nothing", "--json"], env);
   expect(gone.code).toBe(1);
-  expect(JSON.parse(gone.stderr).error.message).toContain("nothing");
+  expect(JSON.parse(gone.stderr).error).toMatchObject({
+    code: "NOT_FOUND",
+    message: expect.stringContaining("nothing"),
+  });
   const unknown = await runCommand(["frobnicate"], env);
-  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("frobnicate") });
+  expect(unknown).toMatchObject({ code: 2, stderr: "stowage: Unknown command: frobnicate\n" });
   const { path } = await makeFile("unsigned");
   const unsigned = await runCommand(["upload", path, "--json"], { ...env, STOWAGE_TOKEN: "wrong" });
   expect(unsigned.code).toBe(3);
-  expect(JSON.parse(unsigned.stdout)).toMatchObject({ path, error: { code: "UNAUTHENTICATED" } });
+  const { error } = JSON.parse(unsigned.stdout);
+  // Where the variable is set, signing in wouldn't help.
+  expect(error).toMatchObject({ code: "UNAUTHENTICATED", message: expect.stringContaining("STOWAGE_TOKEN") });
 });
 
 test("help and completion come from the argument library", async () => {

@@ -56,10 +56,10 @@ export class FaultyNode implements PhysicalNode {
         if (written > this.failAfter) await this.#stall("write");
         await writer.write(buffers);
       },
-      commit: async (size) => {
+      commit: async (...written) => {
         if (this.fail.commit) throw this.fail.commit;
         await this.#stall("commit");
-        return await writer.commit(size);
+        return await writer.commit(...written);
       },
       abort: async () => {
         this.calls.push("abort");

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
@@ -148,6 +148,17 @@ describe("S3Node", () => {
     await put("blobs/README", Buffer.from("x"));
     await put(`blobs/${v7()}/deeper`, Buffer.from("x"));
     expect(await idsOf(node)).toEqual(new Set(ids));
+  });
+
+  test("bytes that are not those of their sender's SHA-256 are refused by the store, and nothing is left", async () => {
+    const { node, keys } = await openS3();
+    const { id, bytes } = makeBlob(1000);
+    const writer = await node.create(id, 1000);
+    await writer.write([bytes]);
+    const digest = createHash("sha256").update("others").digest();
+    await expect(writer.commit(1000, digest)).rejects.toMatchObject({ name: "S3Error", status: 400 });
+    await writer.abort();
+    expect(await keys()).toEqual(["stowage-node.json"]);
   });
 
   test("every call that takes an id refuses one that isn't", async () => {

@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { CommandModule } from "yargs";
 import type { StoredFile } from "../../client/node.ts";
+import { UsageError } from "../exit-codes.ts";
 import { findFile } from "../find-file.ts";
 import { bytes, print, printJson } from "../output.ts";
 import { openDisplay } from "../progress-display.ts";
@@ -61,5 +62,10 @@ async function pathFor(file: StoredFile, output: string | undefined): Promise<st
     (stats) => stats.isDirectory(),
     () => false,
   );
-  return isFolder ? join(output, name) : output;
+  if (isFolder) return join(output, name);
+  const folder = dirname(output);
+  await stat(folder).catch(() => {
+    throw new UsageError(`There is no folder ${folder} to save in.`);
+  });
+  return output;
 }
