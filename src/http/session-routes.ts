@@ -24,11 +24,11 @@ export function registerSessionRoutes(app: FastifyInstance, accounts: AccountSer
 
   app.post("/registration", options, async (request, reply) => {
     const input = textFields(request.body, ["username", "email", "password"]);
-    return signedIn(request, reply, await accounts.register(input));
+    return answerWithCookie(request, reply, await accounts.register(input));
   });
   app.post("/session", options, async (request, reply) => {
     const { login, password } = textFields(request.body, ["login", "password"]);
-    return signedIn(request, reply, await accounts.login(login, password));
+    return answerWithCookie(request, reply, await accounts.login(login, password));
   });
   app.delete("/session", options, async (request, reply) => {
     const token = requestToken(request);
@@ -43,7 +43,7 @@ async function refuseOtherOrigins(request: FastifyRequest): Promise<void> {
   throw new StowageError("FORBIDDEN", "This is for Stowage's own page. Use GraphQL's login, register and logout.");
 }
 
-function signedIn(request: FastifyRequest, reply: FastifyReply, session: SignedIn) {
+function answerWithCookie(request: FastifyRequest, reply: FastifyReply, session: SignedIn) {
   writeSessionCookie(request, reply, session);
   const { id, username } = session.user;
   return reply.header("cache-control", "no-store").send({ user: { id, username }, expiresAt: session.expiresAt });

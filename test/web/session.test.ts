@@ -82,9 +82,10 @@ test("a server that can't tell at the moment who is signed in is asked again", a
   const { page } = person;
   const data = null;
   const errors = [{ message: "The service can't answer at the moment.", extensions: { code: "SERVICE_UNAVAILABLE" } }];
-  await page.route("**/graphql", (route) => route.fulfill({ status: 503, json: { data, errors } }), { times: 1 });
+  await page.route("**/graphql", (route) => route.fulfill({ status: 503, json: { data, errors } }));
   await page.reload();
   await person.status("Trying again").waitFor();
   await person.expectAccessible("unavailable");
+  await page.unroute("**/graphql");
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
 });
