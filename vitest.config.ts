@@ -6,10 +6,10 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: "test/support/global-setup.ts",
-    testTimeout: 60_000,
+    testTimeout: 240_000,
     hookTimeout: 120_000,
     // A busy machine may take long; who waits for something looks again and again.
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: 90_000 } },
     // Each file starts servers and databases of its own: more at once than cores only makes them slow together.
     maxWorkers: 2,
   },

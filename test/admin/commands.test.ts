@@ -11,7 +11,7 @@ import { blobsOn, StoredFiles } from "./stored-files.ts";
 // A command is a process each time.
 vi.setConfig({ testTimeout: 240_000 });
 
-const HEALED = { timeout: 60_000, interval: 200 };
+const HEALED = { timeout: 180_000, interval: 200 };
 const DAY_MS = 24 * 3600_000;
 
 function useNodes(workspace: Workspace, names: readonly string[]): void {

@@ -12,7 +12,7 @@ import { blobsOn, StoredFiles, startLoad } from "./stored-files.ts";
 // A command is a process each time.
 vi.setConfig({ testTimeout: 240_000 });
 
-const UNHURRIED = { timeout: 60_000, interval: 100 };
+const UNHURRIED = { timeout: 180_000, interval: 100 };
 
 async function workspaceOf(dialect: "sqlite" | "mysql", names: readonly string[], settings: Record<string, string>) {
   const workspace = await Workspace.create(dialect, { LOG_LEVEL: "error", ...settings });

@@ -13,7 +13,7 @@ export interface SpawnedServer {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 90_000;
 
 function launch(settings: Record<string, string>, nodeOptions: readonly string[]) {
   const main = resolve(inject("buildFolder"), "src/main.js");
