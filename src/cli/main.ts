@@ -24,6 +24,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
+const MISSING_ARGUMENT = "Something is missing behind the command: there are %s, and it takes %s. --help tells what.";
+
 const parser = yargs(nameStdin(hideBin(process.argv)))
   .scriptName("stowage")
   .option("url", { type: "string", describe: "The server; STOWAGE_URL or the last login's when left out" })
@@ -40,6 +42,12 @@ const parser = yargs(nameStdin(hideBin(process.argv)))
   .command(linkCommand)
   .completion("completion", "Print a script for the shell's completion, for ~/.bashrc or ~/.zshrc")
   .demandCommand(1, "Say what to do: 'stowage --help' lists the commands.")
+  .updateStrings({
+    "Not enough non-option arguments: got %s, need at least %s": {
+      one: MISSING_ARGUMENT,
+      other: MISSING_ARGUMENT,
+    } as never,
+  })
   .strictCommands()
   .strict()
   .wrap(Math.min(120, process.stdout.columns ?? 100))

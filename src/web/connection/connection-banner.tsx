@@ -11,7 +11,7 @@ export function ConnectionBanner() {
         <>
           <Icon name="offline" size={18} />
           <span>
-            <strong>The connection is lost.</strong> Uploads carry on by themselves when it is back.
+            <strong>The connection is lost.</strong> What is under way carries on when it is back.
           </span>
         </>
       )}
