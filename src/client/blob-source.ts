@@ -1,6 +1,6 @@
 import { sha256 } from "./digests.ts";
 import { SourceChangedError } from "./errors.ts";
-import type { Source } from "./source.ts";
+import type { Piece, Source } from "./source.ts";
 
 /** A Blob, or a File with its name and time. */
 export class BlobSource implements Source {
@@ -21,7 +21,12 @@ export class BlobSource implements Source {
     this.fingerprint = `${path}:${blob.size}:${blob.lastModified}`;
   }
 
-  async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  async read(start: number, end: number): Promise<Piece> {
+    const bytes = await this.#bytes(start, end);
+    return { bytes, sha256: await sha256(bytes) };
+  }
+
+  async #bytes(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     try {
       const bytes = new Uint8Array(await this.#blob.slice(start, end).arrayBuffer());
       if (bytes.length === end - start) return bytes;
@@ -33,12 +38,10 @@ export class BlobSource implements Source {
     throw new SourceChangedError();
   }
 
-  sha256 = sha256;
-
   release(): void {}
 
   async verify(): Promise<void> {
-    if (this.size > 0) await this.read(0, 1);
+    if (this.size > 0) await this.#bytes(0, 1);
   }
 
   async close(): Promise<void> {}

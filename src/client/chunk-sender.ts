@@ -18,6 +18,9 @@ export interface SenderOptions {
 /** Bytes that were changed on their way, and not by the source: they are worth another try. */
 const brokenOnTheWay = new Set<string>(["CHUNK_DIGEST_MISMATCH", "CHUNK_SIZE_MISMATCH"]);
 
+/** Chunks that are read and hashed while others are sent, so that the line never waits for that. */
+const READ_AHEAD = 1;
+
 /** Sends what an upload lacks, several chunks at once, and keeps at it when they fail. */
 export class ChunkSender {
   readonly #transport: Transport;
@@ -31,6 +34,10 @@ export class ChunkSender {
   readonly #deadline = new ChunkDeadline();
   readonly #inFlight = new Map<number, Promise<void>>();
   readonly #acknowledged = new Set<number>();
+  /** How many of those in flight are on the line. */
+  #sending = 0;
+  /** Those that are read and hashed, and wait for their turn. */
+  #ready: (() => void)[] = [];
   /** Why nothing more is sent until the server was asked anew what it lacks. */
   #trouble: StowageError | undefined;
   #fatal: { error: unknown } | undefined;
@@ -77,7 +84,7 @@ export class ChunkSender {
       while (this.#trouble !== undefined || !this.#queue.isEmpty || this.#inFlight.size > 0) {
         signal.throwIfAborted();
         if (this.#trouble !== undefined) await this.#recover(this.#trouble, signal);
-        while (this.#trouble === undefined && this.#inFlight.size < this.#limit.value) {
+        while (this.#trouble === undefined && this.#inFlight.size < this.#limit.value + READ_AHEAD) {
           const index = this.#queue.take();
           if (index === undefined) break;
           this.#inFlight.set(index, this.#sendOne(index, stopped));
@@ -87,6 +94,7 @@ export class ChunkSender {
       }
     } finally {
       stop.abort();
+      this.#next();
       await Promise.all(this.#inFlight.values());
       this.#fatal = undefined;
       this.#trouble = undefined;
@@ -114,20 +122,23 @@ export class ChunkSender {
       // Of several that one fault hit, the first counts.
       if (this.#trouble === undefined) this.#limit.failed();
       this.#trouble ??= error;
+    } finally {
+      this.#next();
     }
   }
 
   async #put(index: number, signal: AbortSignal): Promise<void> {
     const { start, end } = this.#queue.bytesOf(index);
-    const bytes = await this.#source.read(start, end);
+    const { bytes, sha256 } = await this.#source.read(start, end);
+    let isSending = false;
     try {
-      const digest = await this.#source.sha256(bytes);
-      if (!this.#digests.set(index, digest)) throw new SourceChangedError();
-      signal.throwIfAborted();
+      if (!this.#digests.set(index, sha256)) throw new SourceChangedError();
+      await this.#turn(signal);
+      isSending = true;
       const begun = performance.now();
       const response = await this.#transport.send(`/uploads/${this.#upload.id}/chunks/${index}`, {
         method: "PUT",
-        headers: { "content-type": "application/octet-stream", "content-digest": contentDigest(digest) },
+        headers: { "content-type": "application/octet-stream", "content-digest": contentDigest(sha256) },
         body: bytes,
         signal,
         timeoutMs: this.#deadline.ms,
@@ -144,7 +155,25 @@ export class ChunkSender {
       throw error;
     } finally {
       this.#source.release(bytes);
+      if (isSending) this.#sending--;
     }
+  }
+
+  /** Resolves when one more may be sent. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    while (this.#trouble !== undefined || this.#sending >= this.#limit.value) {
+      signal.throwIfAborted();
+      const turn = Promise.withResolvers<void>();
+      this.#ready.push(turn.resolve);
+      await turn.promise;
+    }
+    signal.throwIfAborted();
+    this.#sending++;
+  }
+
+  /** Lets those that are ready look whether it is their turn. */
+  #next(): void {
+    for (const resolve of this.#ready.splice(0)) resolve();
   }
 
   /** Waits, and asks what is missing now: some of what failed may have arrived, or another client sent it. */
@@ -158,6 +187,7 @@ export class ChunkSender {
       const settled = (index: number) => this.#inFlight.has(index) || this.#acknowledged.has(index);
       this.#queue.replace(stillMissing(uploadSession), settled);
       this.#trouble = undefined;
+      this.#next();
       this.#options.onAcknowledged(this.acknowledgedBytes);
     } catch (error) {
       if (!isTransient(error)) throw error;

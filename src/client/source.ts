@@ -1,3 +1,8 @@
+export interface Piece {
+  bytes: Uint8Array<ArrayBuffer>;
+  sha256: Uint8Array;
+}
+
 /** The bytes of an upload, which stay the same while it is open. */
 export interface Source {
   /** Bytes. */
@@ -7,13 +12,12 @@ export interface Source {
   /** The same for the same file in the same state, so that its upload is found again; undefined where nothing tells. */
   readonly fingerprint: string | undefined;
   /**
-   * Exactly the bytes from `start` up to `end`; may be called several times at once.
+   * Exactly the bytes from `start` up to `end`, hashed in another thread where there is much to hash and the platform
+   * can; may be called several times at once.
    * @throws SourceChangedError when they are not, or may not be, what was there when the source was opened
    */
-  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** The SHA-256 of what `read` gave. Keeps the thread busy for no longer than a frame may take. */
-  sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
-  /** Takes back what `read` gave, once nobody looks at it any more: its memory may be used for the next read. */
+  read(start: number, end: number): Promise<Piece>;
+  /** Takes back the bytes that `read` gave, once nobody looks at it any more: its memory may be used for the next read. */
   release(bytes: Uint8Array<ArrayBuffer>): void;
   /** @throws SourceChangedError when something changed since the source was opened, as far as the platform tells */
   verify(): Promise<void>;

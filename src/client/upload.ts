@@ -216,12 +216,9 @@ async function hashOthers(
     for (let index = digests.nextUnknown(next); index !== -1; index = digests.nextUnknown(next)) {
       next = index + 1;
       signal.throwIfAborted();
-      const bytes = await source.read(index * chunkSize, Math.min(size, (index + 1) * chunkSize));
-      try {
-        digests.set(index, await source.sha256(bytes));
-      } finally {
-        source.release(bytes);
-      }
+      const { bytes, sha256 } = await source.read(index * chunkSize, Math.min(size, (index + 1) * chunkSize));
+      source.release(bytes);
+      digests.set(index, sha256);
     }
   };
   // While one is hashed, another is read.

@@ -1,15 +1,12 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { SourceChangedError } from "../errors.ts";
-import type { Source } from "../source.ts";
+import type { Piece, Source } from "../source.ts";
+import { pieceReader } from "./piece-reader.ts";
 
-/**
- * Bytes, for which the event loop waits. WebCrypto would hash in another thread, and copies everything for it, to
- * memory that is new each time: together twice the CPU.
- */
-const HASHED_AT_ONCE = 1024 * 1024;
+/** Bytes: a larger piece goes to the thread. WebCrypto has one too, but copies everything for it to new memory. */
+const LARGEST_HASHED_HERE = 256 * 1024;
 
 /** What tells whether a file is the same one and was not written to: `bigint`, as its times are in nanoseconds. */
 interface State {
@@ -28,6 +25,7 @@ export class PathSource implements Source {
   readonly #file: FileHandle;
   readonly #opened: State;
   readonly #free: ArrayBuffer[] = [];
+  readonly #reading = new Set<Promise<unknown>>();
   #closed = false;
 
   private constructor(path: string, file: FileHandle, opened: State) {
@@ -52,27 +50,32 @@ export class PathSource implements Source {
     }
   }
 
-  async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  async read(start: number, end: number): Promise<Piece> {
     const length = end - start;
     const fits = this.#free.findIndex((buffer) => buffer.byteLength >= length);
     const [memory = new ArrayBuffer(length)] = fits === -1 ? [] : this.#free.splice(fits, 1);
     const bytes = new Uint8Array(memory, 0, length);
-    for (let read = 0; read < length; ) {
-      const { bytesRead } = await this.#file.read(bytes, read, length - read, start + read);
+    const reading =
+      length > LARGEST_HASHED_HERE && pieceReader.isAvailable
+        ? pieceReader.read(this.#file.fd, start, bytes)
+        : this.#here(start, bytes);
+    this.#reading.add(reading);
+    try {
+      const piece = await reading;
+      this.#refuseChanged(await this.#file.stat({ bigint: true }));
+      return piece;
+    } finally {
+      this.#reading.delete(reading);
+    }
+  }
+
+  async #here(start: number, bytes: Uint8Array<ArrayBuffer>): Promise<Piece> {
+    for (let read = 0; read < bytes.length; ) {
+      const { bytesRead } = await this.#file.read(bytes, read, bytes.length - read, start + read);
       if (bytesRead === 0) throw new SourceChangedError();
       read += bytesRead;
     }
-    this.#refuseChanged(await this.#file.stat({ bigint: true }));
-    return bytes;
-  }
-
-  async sha256(bytes: Uint8Array): Promise<Uint8Array> {
-    const hash = createHash("sha256");
-    for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) {
-      if (at > 0) await setImmediate();
-      hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
-    }
-    return hash.digest();
+    return { bytes, sha256: createHash("sha256").update(bytes).digest() };
   }
 
   release({ buffer }: Uint8Array<ArrayBuffer>): void {
@@ -98,6 +101,8 @@ export class PathSource implements Source {
   async close(): Promise<void> {
     this.#closed = true;
     this.#free.length = 0;
+    // The thread reads by the descriptor's number, which may be another file's as soon as it is closed.
+    await Promise.allSettled(this.#reading);
     await this.#file.close();
   }
 }
