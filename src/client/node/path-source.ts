@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { SourceChangedError } from "../errors.ts";
 import type { Piece, Source } from "../source.ts";
-import { pieceReader } from "./piece-reader.ts";
+import { fileHasher } from "./file-hasher.ts";
 
 /** Bytes: a larger piece goes to the thread. WebCrypto has one too, but copies everything for it to new memory. */
 const LARGEST_HASHED_HERE = 256 * 1024;
@@ -50,32 +50,37 @@ export class PathSource implements Source {
     }
   }
 
-  async read(start: number, end: number): Promise<Piece> {
+  read(start: number, end: number): Promise<Piece> {
+    const reading = this.#read(start, end);
+    this.#reading.add(reading);
+    return reading.finally(() => this.#reading.delete(reading));
+  }
+
+  async #read(start: number, end: number): Promise<Piece> {
     const length = end - start;
     const fits = this.#free.findIndex((buffer) => buffer.byteLength >= length);
     const [memory = new ArrayBuffer(length)] = fits === -1 ? [] : this.#free.splice(fits, 1);
     const bytes = new Uint8Array(memory, 0, length);
-    const reading =
-      length > LARGEST_HASHED_HERE && pieceReader.isAvailable
-        ? pieceReader.read(this.#file.fd, start, bytes)
-        : this.#here(start, bytes);
-    this.#reading.add(reading);
+    const isLarge = length > LARGEST_HASHED_HERE && fileHasher.isAvailable;
+    const hashing = isLarge ? fileHasher.sha256({ fd: this.#file.fd, start, end }) : undefined;
     try {
-      const piece = await reading;
+      const [, sha256 = createHash("sha256").update(bytes).digest()] = await Promise.all([
+        this.#fill(bytes, start),
+        hashing,
+      ]);
       this.#refuseChanged(await this.#file.stat({ bigint: true }));
-      return piece;
+      return { bytes, sha256 };
     } finally {
-      this.#reading.delete(reading);
+      await hashing?.catch(() => {});
     }
   }
 
-  async #here(start: number, bytes: Uint8Array<ArrayBuffer>): Promise<Piece> {
+  async #fill(bytes: Uint8Array, start: number): Promise<void> {
     for (let read = 0; read < bytes.length; ) {
       const { bytesRead } = await this.#file.read(bytes, read, bytes.length - read, start + read);
       if (bytesRead === 0) throw new SourceChangedError();
       read += bytesRead;
     }
-    return { bytes, sha256: createHash("sha256").update(bytes).digest() };
   }
 
   release({ buffer }: Uint8Array<ArrayBuffer>): void {
