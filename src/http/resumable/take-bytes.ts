@@ -25,7 +25,7 @@ export async function takeBytes(
     const { expected } = error.facts;
     if (error.code === "OFFSET_MISMATCH" && typeof expected === "number") throw mismatchingOffset(expected, offset);
     if (error.code === "UPLOAD_INCOMPLETE") {
-      throw inconsistentLength("The bytes ended before the upload's length. They are kept: send the rest.");
+      throw inconsistentLength("The bytes ended before the upload's length.");
     }
     const whole = upload.sizeKnown ? upload.size : declared;
     if (error.code === "FILE_TOO_LARGE" && whole !== undefined && whole <= services.maxFileSize) {
