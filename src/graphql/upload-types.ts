@@ -95,7 +95,9 @@ export class UploadSessionType {
   @Field(() => GraphQLSafeInt, { description: "Bytes; while `sizeKnown` is false, those that have come." })
   size!: number;
 
-  @Field(() => Boolean, { description: "False while the client of a sequential upload hasn't said how much it will send." })
+  @Field(() => Boolean, {
+    description: "False while the client of a sequential upload hasn't said how much it will send.",
+  })
   sizeKnown!: boolean;
 
   @Field(() => Int, { description: "Bytes." })

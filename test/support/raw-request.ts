@@ -23,7 +23,7 @@ export function openRaw(
   bytes: Uint8Array | string,
 ): RawRequest {
   const { hostname, port } = new URL(url);
-  const lines = [requestLine, `Host: ${hostname}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)];
+  const lines = Object.entries({ host: hostname, ...headers }).map(([name, value]) => `${name}: ${value}`);
   const socket = connect(Number(port), hostname);
   let received = "";
   const status = new Promise<number>((resolve, reject) => {
@@ -37,7 +37,7 @@ export function openRaw(
   // A test may not ask for it.
   status.catch(() => {});
   const closed = new Promise<void>((resolve) => void socket.on("error", () => {}).once("close", () => resolve()));
-  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  socket.write(`${[requestLine, ...lines].join("\r\n")}\r\n\r\n`);
   socket.write(bytes);
   return {
     status,

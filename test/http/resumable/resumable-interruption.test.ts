@@ -119,7 +119,10 @@ describe.each(dialects)("interrupted resumable uploads on %s", (dialect) => {
     const headers = { "upload-offset": "0", "upload-complete": "?1", "content-length": String(bytes.length) };
     const rivals = [0, 1].map(() => requests.beginPatch(path, headers, bytes.subarray(0, 5)));
     for (const rival of rivals) rival.send(bytes.subarray(5));
-    expect((await Promise.all(rivals.map((rival) => rival.status))).sort()).toEqual([201, 409]);
+    const statuses = await Promise.all(rivals.map((rival) => rival.status));
+    // 400 is for who is so late that the upload is complete.
+    expect(statuses).toContain(201);
+    expect([400, 409]).toContain(statuses.find((status) => status !== 201));
     for (const rival of rivals) rival.reset();
     const file = Buffer.from(await (await requests.client.download(idOf(path))).arrayBuffer());
     expect(file.equals(bytes)).toBe(true);
