@@ -4,7 +4,7 @@ import { INTEROP_VERSION, integerItem } from "./resumable-headers.ts";
 /**
  * Sends `104 Upload Resumption Supported` before a request's answer. Node's own interim responses are 100, 102 and 103
  * only, so this goes to the socket itself; an answer whose turn hasn't come yet in a pipeline has none.
- * @returns false when it wasn't sent: to HTTP/1.0, who speaks no or another iteration of the draft, or reads nothing
+ * @returns false when it wasn't sent: not to HTTP/1.0, to other iterations of the draft, or to who reads nothing
  */
 export function sendInterim(request: FastifyRequest, reply: FastifyReply, headers: Record<string, string>): boolean {
   const { socket, headersSent } = reply.raw;
