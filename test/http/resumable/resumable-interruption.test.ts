@@ -7,13 +7,15 @@ import { startService, type TestService } from "../../support/service.ts";
 import { idOf } from "../../support/tus-requests.ts";
 
 const CHUNK = 65_536;
+/** Bytes that may wait in the server's slab for more to come. */
+const SLAB = 4 * CHUNK;
 /** Who asks for an offset is kept waiting while bytes come. */
-const PATIENT = { timeout: 20_000 };
+const PATIENT = { timeout: 60_000 };
 
 describe.each(dialects)("interrupted resumable uploads on %s", (dialect) => {
   let service: TestService;
   let requests: ResumableRequests;
-  const bytes = randomBytes(5 * CHUNK + 9);
+  const bytes = randomBytes(12 * CHUNK + 9);
   const whole = { "upload-complete": "?1", "content-length": String(bytes.length) };
 
   beforeAll(async () => {
@@ -56,7 +58,7 @@ describe.each(dialects)("interrupted resumable uploads on %s", (dialect) => {
     await signUp();
     const path = await requests.create();
     const headers = { "upload-offset": "0", "upload-complete": "?1", "transfer-encoding": "chunked" };
-    const sent = 3 * CHUNK;
+    const sent = CHUNK + SLAB;
     const request = requests.beginPatch(path, headers, `${bytes.length.toString(16)}\r\n`);
     request.send(bytes.subarray(0, sent));
     await expect.poll(() => requests.offset(path), PATIENT).toBeGreaterThanOrEqual(CHUNK);
@@ -85,7 +87,7 @@ describe.each(dialects)("interrupted resumable uploads on %s", (dialect) => {
     const request = requests.beginPatch(path, headers, bytes.subarray(0, -1));
     const offsets = () =>
       interims(request.received()).map((head) => Number(/\r\nupload-offset: (\d+)/.exec(head)?.[1]));
-    await expect.poll(() => offsets().at(-1), PATIENT).toBe(5 * CHUNK);
+    await expect.poll(() => offsets().at(-1), PATIENT).toBeGreaterThanOrEqual(11 * CHUNK - SLAB);
     expect(request.received()).not.toMatch(/^location:/im);
     request.send(bytes.subarray(-1));
     expect(await request.status).toBe(201);
