@@ -109,7 +109,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     idleTimeoutMs: config.idleTimeoutMs,
     accounts,
     chunks,
-    tus: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize },
+    sequential: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize },
     downloads,
     pageFolder: existsSync(join(PAGE_FOLDER, "index.html")) ? PAGE_FOLDER : undefined,
     readiness: { database: () => database.probe(), nodes: () => storage.status() },

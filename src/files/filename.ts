@@ -1,5 +1,8 @@
 import { BadUserInputError } from "../errors.ts";
 
+/** What a file is called whose client gave it no name, by protocols where it needn't. */
+export const NAMELESS = "unnamed";
+
 const MAX_LENGTH = 255;
 const MAX_KEY_LENGTH = 512;
 /** Control characters, line and paragraph separators, and the overrides that make a name read as another. */

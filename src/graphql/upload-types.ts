@@ -24,7 +24,10 @@ registerEnumType(UploadKind, {
   description: "How an upload's bytes come.",
   valuesConfig: {
     PLANNED: { description: "By `uploadChunk`: chunks of `chunkSize`, in any order." },
-    SEQUENTIAL: { description: "By tus, at `/tus/<id>`: each byte behind the last, in chunks of any size." },
+    SEQUENTIAL: {
+      description:
+        "By tus, at `/tus/<id>`, or at `/uploads/resumable/<id>`: each byte behind the last, in chunks of any size.",
+    },
     PART: { description: "By tus, to be concatenated to a file: it is never one by itself." },
   },
 });
@@ -92,7 +95,9 @@ export class UploadSessionType {
   @Field(() => GraphQLSafeInt, { description: "Bytes; while `sizeKnown` is false, those that have come." })
   size!: number;
 
-  @Field(() => Boolean, { description: "False while the client of a tus upload hasn't said how much it will send." })
+  @Field(() => Boolean, {
+    description: "False while the client of a sequential upload hasn't said how much it will send.",
+  })
   sizeKnown!: boolean;
 
   @Field(() => Int, { description: "Bytes." })

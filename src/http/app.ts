@@ -12,6 +12,8 @@ import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
 import { dropSilentClients } from "./idle-timeout.ts";
 import { registerPage } from "./page-routes.ts";
 import { registerPlayground } from "./playground-routes.ts";
+import { resumableResponseHeaders } from "./resumable/resumable-headers.ts";
+import { registerResumable } from "./resumable/resumable-routes.ts";
 import { registerSessionRoutes } from "./session-routes.ts";
 import { tusResponseHeaders } from "./tus/tus-headers.ts";
 import { registerTus } from "./tus/tus-routes.ts";
@@ -25,7 +27,8 @@ export interface AppOptions {
   idleTimeoutMs: number;
   accounts: AccountService;
   chunks: ChunkService;
-  tus: TusServices;
+  /** What the protocols need whose uploads come byte behind byte. */
+  sequential: TusServices;
   downloads: Downloads;
   readiness: Readiness;
   /** Where the built web page is; undefined where it was not built. */
@@ -74,7 +77,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(cors, {
     origin: options.corsOrigins,
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-    exposedHeaders: [...EXPOSED_HEADERS, ...tusResponseHeaders],
+    exposedHeaders: [...new Set([...EXPOSED_HEADERS, ...tusResponseHeaders, ...resumableResponseHeaders])],
     maxAge: 600,
     strictPreflight: false,
   });
@@ -83,7 +86,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   registerHealthRoutes(app, options.readiness);
   registerDownloadRoute(app, options.downloads);
   registerChunkRoute(app, options.accounts, options.chunks);
-  registerTus(app, options.accounts, options.tus);
+  registerTus(app, options.accounts, options.sequential);
+  registerResumable(app, options.accounts, options.sequential);
   options.registerGraphQL(app);
   registerSessionRoutes(app, options.accounts);
   if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);

@@ -2,13 +2,13 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { parseDictionary } from "structured-headers";
 import type { AccountService } from "../accounts/account-service.ts";
 import { BadUserInputError } from "../errors.ts";
-import type { StoredFile } from "../files/file.ts";
-import { MAX_CHUNK_SIZE, totalChunks } from "../uploads/chunk-plan.ts";
+import { MAX_CHUNK_SIZE } from "../uploads/chunk-plan.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { chunkSchema } from "./chunk-schema.ts";
 import { RequestBodyError } from "./request-body-error.ts";
 import { RequestBytes } from "./request-bytes.ts";
 import { signedIn } from "./signed-in.ts";
+import { uploadProgress } from "./upload-progress.ts";
 
 /** The SHA-256 in hex of a Content-Digest (RFC 9530 section 2); other algorithms are passed over. */
 function claimedDigest(header: string | undefined): string | undefined {
@@ -21,12 +21,6 @@ function claimedDigest(header: string | undefined): string | undefined {
     // Answered below, as any other form that is not a digest.
   }
   throw new BadUserInputError("content-digest", "Content-Digest takes sha-256=:<base64>:, as in RFC 9530.");
-}
-
-function progress(upload: StoredFile) {
-  const { id, size, chunkSize, receivedChunks, receivedBytes, expiresAt } = upload;
-  const status = upload.status === "COMPLETE" ? "COMPLETED" : upload.status;
-  return { id, status, size, chunkSize, totalChunks: totalChunks(upload), receivedChunks, receivedBytes, expiresAt };
 }
 
 /** `PUT /uploads/:id/chunks/:index`: the chunk's bytes are the body. For clients that need no GraphQL on this path. */
@@ -43,7 +37,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
       }
       const sha256 = claimedDigest(request.headers["content-digest"]?.toString());
       const sent = { index: Number(index), size: Number(length), sha256, open: () => bytes };
-      return progress(await chunks.store(user, id, sent));
+      return uploadProgress(await chunks.store(user, id, sent));
     } finally {
       // What wasn't read still comes; the client reads our answer after it.
       await bytes.drop(MAX_CHUNK_SIZE);

@@ -1,3 +1,5 @@
+import { progressSchema } from "./upload-progress.ts";
+
 const integer = (description: string) => ({ type: "integer", description });
 const error = (description: string) => ({
   description,
@@ -32,17 +34,7 @@ export const chunkSchema = {
   response: {
     200: {
       description: "The chunk is stored; the upload's progress",
-      type: "object",
-      properties: {
-        id: { type: "string" },
-        status: { type: "string", enum: ["OPEN", "COMPLETED"] },
-        size: integer("Bytes of the file"),
-        chunkSize: integer("Bytes of each chunk but the last"),
-        totalChunks: integer("Chunks of the file"),
-        receivedChunks: integer("Chunks that are stored"),
-        receivedBytes: integer("Bytes that are stored"),
-        expiresAt: { type: "string", format: "date-time", description: "When the upload expires if nothing follows" },
-      },
+      ...progressSchema,
     },
     400: error("BAD_USER_INPUT (`field`), CHUNK_SIZE_MISMATCH (`expected`, `received`), CHUNK_DIGEST_MISMATCH"),
     401: error("UNAUTHENTICATED"),

@@ -23,6 +23,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
       tags: [
         { name: "files", description: "The bytes of files" },
         { name: "tus", description: "Resumable uploads by the tus protocol" },
+        { name: "resumable", description: "Resumable uploads by the IETF's draft" },
         { name: "health", description: "For load balancers and orchestrators" },
       ],
       components: {

@@ -35,6 +35,10 @@ export interface Appended {
   bytes: AsyncIterable<Uint8Array>;
   /** Of all these bytes together: unless it holds, none of them counts. */
   checksum?: ChecksumClaim | undefined;
+  /** Whether the upload is complete behind these bytes. Left out: when it has all bytes of its size. */
+  isLast?: boolean | undefined;
+  /** Called with the upload's new end when more of them would survive a power cut; not where they are checked. */
+  onKept?: ((end: number) => void) | undefined;
 }
 
 /** Takes in the bytes of sequential uploads: each behind the last, in pieces of any size. */
@@ -87,10 +91,10 @@ export class AppendService {
 
   /**
    * Adds bytes to the end of an upload. They are kept chunk by chunk as they come: when this rejects because the client
-   * left, all that had come is kept. The last byte of an upload completes it.
+   * left, all that had come is kept. The last byte of an upload completes it, unless `isLast` says otherwise.
    * @param found as `find` gave it
    * @throws StowageError NOT_FOUND, UPLOAD_CLOSED, OFFSET_MISMATCH, FILE_TOO_LARGE, BAD_USER_INPUT for `size`,
-   *   QUOTA_EXCEEDED, CHUNK_DIGEST_MISMATCH, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE
+   *   QUOTA_EXCEEDED, CHUNK_DIGEST_MISMATCH, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE, and with `isLast` UPLOAD_INCOMPLETE
    */
   async append(user: User, found: StoredFile, appended: Appended): Promise<StoredFile> {
     refuseClosed(found);
@@ -105,7 +109,8 @@ export class AppendService {
         ? this.#appendAsTheyCome(upload, appended, limit)
         : this.#appendChecked(upload, appended, appended.checksum, limit),
     );
-    return this.completeIfWhole(user, upload);
+    if (appended.isLast === undefined) return this.completeIfWhole(user, upload);
+    return appended.isLast ? this.#uploads.complete(user, upload.id, null) : upload;
   }
 
   async #announce(id: string, work: Promise<void>): Promise<void> {
@@ -127,7 +132,7 @@ export class AppendService {
   }
 
   /** While a chunk is being synced and its row committed, the next one is received. */
-  async #appendAsTheyCome(upload: StoredFile, { bytes, length }: Appended, limit: number): Promise<void> {
+  async #appendAsTheyCome(upload: StoredFile, { bytes, length, onKept }: Appended, limit: number): Promise<void> {
     let keeping = Promise.resolve();
     try {
       for await (const chunk of this.#cut(upload, bytes, length, limit)) {
@@ -137,7 +142,7 @@ export class AppendService {
           await chunk.abort();
           throw error;
         }
-        keeping = this.#keep(upload, chunk);
+        keeping = this.#keep(upload, chunk).then(() => onKept?.(upload.receivedBytes));
         // It is awaited at the next chunk or the end; until then a rejection must not count as unhandled.
         keeping.catch(() => {});
       }

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { connect } from "node:net";
 import type { Client } from "./client.ts";
+import { openRaw, type RawRequest } from "./raw-request.ts";
 
 export interface TusAnswer {
   status: number;
@@ -59,44 +58,20 @@ export class TusRequests {
     bytes: Uint8Array,
     headers: Record<string, string> = {},
   ): RawRequest {
-    const { hostname, port } = new URL(this.client.url);
-    const lines = [
+    return openRaw(
+      this.client.url,
       `PATCH ${path} HTTP/1.1`,
-      `Host: ${hostname}`,
-      "Tus-Resumable: 1.0.0",
-      `Authorization: Bearer ${this.client.token}`,
-      "Content-Type: application/offset+octet-stream",
-      `Upload-Offset: ${offset}`,
-      `Content-Length: ${length}`,
-      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    ];
-    const socket = connect(Number(port), hostname);
-    const status = once(socket, "data").then(([data]) => Number(/^HTTP\/1.1 (\d+)/.exec(String(data))?.[1]));
-    // A test may not ask for it.
-    status.catch(() => {});
-    const closed = new Promise<void>((resolve) => void socket.on("error", () => {}).once("close", () => resolve()));
-    socket.write(`${lines.join("\r\n")}\r\n\r\n`);
-    socket.write(bytes);
-    return {
-      status,
-      closed,
-      send: (more) => socket.write(more),
-      end: () => socket.end(),
-      reset: () => socket.resetAndDestroy(),
-    };
+      {
+        "Tus-Resumable": "1.0.0",
+        ...this.client.authorization,
+        "Content-Type": "application/offset+octet-stream",
+        "Upload-Offset": String(offset),
+        "Content-Length": String(length),
+        ...headers,
+      },
+      bytes,
+    );
   }
-}
-
-export interface RawRequest {
-  /** Of the answer; rejects when the connection breaks before it. */
-  status: Promise<number>;
-  /** Resolves when the connection is gone. */
-  closed: Promise<void>;
-  send(bytes: Uint8Array): void;
-  /** Ends our side. */
-  end(): void;
-  /** Cuts the connection. */
-  reset(): void;
 }
 
 export function uploadMetadata(values: Record<string, string>): string {

@@ -1,12 +1,13 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError, StowageError } from "../../errors.ts";
-import { checksumClaim, integerHeader, progressHeaders } from "./tus-headers.ts";
-import { type TusRequest, uploadId } from "./tus-services.ts";
+import { uploadId } from "../upload-id.ts";
+import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders } from "./tus-headers.ts";
+import type { TusRequest } from "./tus-services.ts";
 import { isFinal } from "./upload-concat.ts";
 
 /** PATCH: sections "PATCH", "Checksum" and, for the length that comes late, "Creation". */
 export async function appendToUpload({ request, reply, user, body, services }: TusRequest): Promise<FastifyReply> {
-  body.checkType();
+  body.checkType(OFFSET_OCTET_STREAM);
   const offset = integerHeader(request, "upload-offset");
   if (offset === undefined) throw new BadUserInputError("upload-offset", "Send Upload-Offset.");
   const size = integerHeader(request, "upload-length");

@@ -3,7 +3,8 @@ import { BadUserInputError } from "../../errors.ts";
 import type { StoredFile } from "../../files/file.ts";
 import type { UploadRequest } from "../../uploads/upload-request.ts";
 import type { TusCreation } from "../../uploads/upload-service.ts";
-import { checksumClaim, header, integerHeader, progressHeaders, tusPath } from "./tus-headers.ts";
+import { header } from "../request-header.ts";
+import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders, tusPath } from "./tus-headers.ts";
 import type { TusRequest } from "./tus-services.ts";
 import { parseConcat } from "./upload-concat.ts";
 import { type NamedContent, parseMetadata } from "./upload-metadata.ts";
@@ -46,7 +47,7 @@ async function createWithBytes(
   upload: UploadRequest,
   creation: TusCreation,
 ): Promise<StoredFile> {
-  body.checkType();
+  body.checkType(OFFSET_OCTET_STREAM);
   const checksum = checksumClaim(request);
   const begun = await services.uploads.begin(user, upload, creation);
   try {

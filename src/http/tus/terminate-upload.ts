@@ -1,6 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { refuseClosed } from "../../uploads/upload-service.ts";
-import { type TusRequest, uploadId } from "./tus-services.ts";
+import { uploadId } from "../upload-id.ts";
+import type { TusRequest } from "./tus-services.ts";
 
 /** DELETE, of a complete upload too: section "Termination". */
 export async function terminateUpload({ request, reply, user, services }: TusRequest): Promise<FastifyReply> {

@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import type { StoredFile } from "../../files/file.ts";
 import { type ChecksumClaim, checksumAlgorithms } from "../../uploads/body-checksum.ts";
+import { header } from "../request-header.ts";
 
 export const TUS_VERSION = "1.0.0";
 export const TUS_EXTENSIONS = [
@@ -33,11 +34,6 @@ export const tusResponseHeaders = [
 
 export function tusPath(id: string): string {
   return `/tus/${id}`;
-}
-
-/** A header's value; several lines of it are one value, as RFC 9110 section 5.3 has it. */
-export function header(request: FastifyRequest, name: string): string | undefined {
-  return request.headers[name]?.toString();
 }
 
 /** A header that "MUST be a non-negative integer". @throws BadUserInputError when it is there and is none */

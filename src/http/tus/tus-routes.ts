@@ -3,12 +3,14 @@ import type { AccountService } from "../../accounts/account-service.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { checksumAlgorithms } from "../../uploads/body-checksum.ts";
 import { handleError } from "../error-mapping.ts";
+import { header } from "../request-header.ts";
 import { signedIn } from "../signed-in.ts";
 import { StatusError } from "../status-error.ts";
+import { UploadBody } from "../upload-body.ts";
 import { appendToUpload } from "./append-to-upload.ts";
 import { createUpload } from "./create-upload.ts";
 import { terminateUpload } from "./terminate-upload.ts";
-import { header, TUS_EXTENSIONS, TUS_VERSION } from "./tus-headers.ts";
+import { TUS_EXTENSIONS, TUS_VERSION } from "./tus-headers.ts";
 import {
   appendSchema,
   createSchema,
@@ -18,7 +20,6 @@ import {
   terminateSchema,
 } from "./tus-schema.ts";
 import type { TusHandler, TusServices } from "./tus-services.ts";
-import { UploadBody } from "./upload-body.ts";
 import { tellStatus } from "./upload-status.ts";
 
 /** Where tus gives a code another status than the rest of the REST side. */

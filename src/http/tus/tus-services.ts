@@ -4,7 +4,7 @@ import type { FileService } from "../../files/file-service.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { ConcatenationService } from "../../uploads/concatenation-service.ts";
 import type { UploadService } from "../../uploads/upload-service.ts";
-import type { UploadBody } from "./upload-body.ts";
+import type { UploadBody } from "../upload-body.ts";
 
 /** What tus needs of the core. */
 export interface TusServices {
@@ -26,7 +26,3 @@ export interface TusRequest {
 }
 
 export type TusHandler = (tus: TusRequest) => Promise<FastifyReply>;
-
-export function uploadId(request: FastifyRequest): string {
-  return (request.params as { id: string }).id;
-}

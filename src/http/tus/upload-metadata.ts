@@ -1,8 +1,7 @@
 import { BadUserInputError } from "../../errors.ts";
+import { NAMELESS } from "../../files/filename.ts";
 
 const MAX_LENGTH = 8192;
-/** What a file without a name is called. */
-const NAMELESS = "unnamed";
 /** As clients name them: tus-js-client's examples say `filename` and `filetype`, Uppy also `name` and `type`. */
 const FILENAME_KEYS = ["filename", "name"];
 const CONTENT_TYPE_KEYS = ["filetype", "contentType", "type"];

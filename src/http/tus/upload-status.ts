@@ -1,7 +1,8 @@
 import type { FastifyReply } from "fastify";
 import { refuseClosed } from "../../uploads/upload-service.ts";
+import { uploadId } from "../upload-id.ts";
 import { progressHeaders } from "./tus-headers.ts";
-import { type TusRequest, uploadId } from "./tus-services.ts";
+import type { TusRequest } from "./tus-services.ts";
 
 /** HEAD: sections "HEAD", "Creation" and "Concatenation" say what it tells. */
 export async function tellStatus({ request, reply, user, services }: TusRequest): Promise<FastifyReply> {

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from "fastify";
-import { MAX_CHUNK_SIZE } from "../../uploads/chunk-plan.ts";
-import { RequestBytes } from "../request-bytes.ts";
-import { StatusError } from "../status-error.ts";
-import { header, OFFSET_OCTET_STREAM } from "./tus-headers.ts";
+import { MAX_CHUNK_SIZE } from "../uploads/chunk-plan.ts";
+import { RequestBytes } from "./request-bytes.ts";
+import { header } from "./request-header.ts";
+import { StatusError } from "./status-error.ts";
 
 /** What is still taken of a refused request, so that its client reads the answer. */
 const DROPPED = MAX_CHUNK_SIZE;
@@ -28,10 +28,10 @@ export class UploadBody {
     return this.length === 0;
   }
 
-  /** @throws StatusError 415 for another media type than tus's */
-  checkType(): void {
-    if (header(this.#request, "content-type") === OFFSET_OCTET_STREAM) return;
-    throw new StatusError(415, "BAD_USER_INPUT", `Send the bytes as ${OFFSET_OCTET_STREAM}.`);
+  /** @throws StatusError 415 for another media type than this */
+  checkType(mediaType: string): void {
+    if (header(this.#request, "content-type") === mediaType) return;
+    throw new StatusError(415, "BAD_USER_INPUT", `Send the bytes as ${mediaType}.`);
   }
 
   /** Drops what wasn't read. */

@@ -1,0 +1,87 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+import type { AccountService } from "../../accounts/account-service.ts";
+import type { ErrorCode } from "../../errors.ts";
+import { handleError } from "../error-mapping.ts";
+import { signedIn } from "../signed-in.ts";
+import { UploadBody } from "../upload-body.ts";
+import { appendToUpload } from "./append-to-upload.ts";
+import { cancelUpload } from "./cancel-upload.ts";
+import { createUpload } from "./create-upload.ts";
+import { PARTIAL_UPLOAD, uploadLimit } from "./resumable-headers.ts";
+import {
+  appendSchema,
+  cancelSchema,
+  createSchema,
+  hiddenSchema,
+  optionsSchema,
+  statusSchema,
+} from "./resumable-schema.ts";
+import type { ResumableHandler, ResumableServices } from "./resumable-services.ts";
+import { PROBLEM_JSON, UploadProblem } from "./upload-problem.ts";
+import { tellStatus } from "./upload-status.ts";
+
+/** Where the draft gives a code another status than the rest of the REST side. */
+const STATUSES: Partial<Record<ErrorCode, number>> = { UPLOAD_CLOSED: 410 };
+
+interface Route {
+  method: string;
+  url: string;
+  schema: FastifySchema;
+  handle: ResumableHandler;
+}
+
+const COLLECTION = "/uploads/resumable";
+const RESOURCE = "/uploads/resumable/:id";
+
+const routes: Route[] = [
+  { method: "POST", url: COLLECTION, schema: createSchema, handle: createUpload },
+  { method: "HEAD", url: RESOURCE, schema: statusSchema, handle: tellStatus },
+  { method: "PATCH", url: RESOURCE, schema: appendSchema, handle: appendToUpload },
+  { method: "DELETE", url: RESOURCE, schema: cancelSchema, handle: cancelUpload },
+];
+
+/** Resumable uploads for HTTP, draft-ietf-httpbis-resumable-upload; comments name its sections. */
+export function registerResumable(app: FastifyInstance, accounts: AccountService, services: ResumableServices): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // The body stays a stream, whatever its type is said to be.
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    scope.setErrorHandler((error: FastifyError | Error, request, reply) => {
+      if (error instanceof UploadProblem) void reply.type(PROBLEM_JSON).headers(error.headers);
+      return handleError(error, request, reply, STATUSES);
+    });
+    // Not in the handlers: it is for refused requests and for preflights too, which CORS answers before them.
+    scope.addHook("onSend", async ({ method }, reply) => {
+      if (method === "OPTIONS" || reply.statusCode === 415) void reply.header("accept-patch", PARTIAL_UPLOAD);
+      if (method === "OPTIONS" || reply.statusCode === 413) {
+        void reply.header("upload-limit", uploadLimit(services.maxFileSize));
+      }
+    });
+    const config = { swagger: { exposeHeadRoute: true } };
+    // The schemas are for the documentation.
+    const compilers = { validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify };
+    for (const { handle, ...route } of routes) {
+      const handler = (request: FastifyRequest, reply: FastifyReply) =>
+        dispatch(handle, request, reply, accounts, services);
+      scope.route({ ...route, handler, config, ...compilers });
+    }
+    const tell = (_request: FastifyRequest, reply: FastifyReply) => reply.code(204).send();
+    scope.route({ method: "OPTIONS", url: COLLECTION, schema: optionsSchema, handler: tell, ...compilers });
+    scope.route({ method: "OPTIONS", url: RESOURCE, schema: hiddenSchema, handler: tell, ...compilers });
+  });
+}
+
+async function dispatch(
+  handle: ResumableHandler,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  accounts: AccountService,
+  services: ResumableServices,
+): Promise<FastifyReply> {
+  const body = new UploadBody(request);
+  try {
+    return await handle({ request, reply, services, body, user: await signedIn(accounts, request) });
+  } finally {
+    await body.close();
+  }
+}

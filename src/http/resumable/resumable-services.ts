@@ -1,0 +1,24 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { User } from "../../accounts/user.ts";
+import type { AppendService } from "../../uploads/append-service.ts";
+import type { UploadService } from "../../uploads/upload-service.ts";
+import type { UploadBody } from "../upload-body.ts";
+
+/** What resumable uploads need of the core. */
+export interface ResumableServices {
+  uploads: UploadService;
+  appends: AppendService;
+  /** Bytes. */
+  maxFileSize: number;
+}
+
+/** A request whose token was checked. */
+export interface ResumableRequest {
+  request: FastifyRequest;
+  reply: FastifyReply;
+  user: User;
+  body: UploadBody;
+  services: ResumableServices;
+}
+
+export type ResumableHandler = (resumable: ResumableRequest) => Promise<FastifyReply>;

@@ -1,0 +1,45 @@
+import type { StoredFile } from "../../files/file.ts";
+import { integerItem } from "./resumable-headers.ts";
+import type { ResumableRequest } from "./resumable-services.ts";
+import { inconsistentLength } from "./upload-problem.ts";
+
+/** Where a request's bytes begin, and whether the upload ends with them. */
+export interface Stretch {
+  offset: number;
+  isLast: boolean;
+}
+
+/**
+ * The whole upload's length, when the request tells it in either of the ways of section 4.1.3.
+ * @throws UploadProblem when it tells two
+ */
+export function declaredLength({ request, body }: ResumableRequest, { offset, isLast }: Stretch): number | undefined {
+  const told = integerItem(request, "upload-length");
+  const reckoned = isLast && body.length !== undefined ? offset + body.length : undefined;
+  if (told !== undefined && reckoned !== undefined && told !== reckoned) {
+    throw inconsistentLength(`Upload-Length is ${told}, but Content-Length makes it ${reckoned}.`);
+  }
+  return told ?? reckoned;
+}
+
+/**
+ * Before anything is read: a length once told stays, and the bytes that come fit into it.
+ * @param upload left out where there is none yet
+ * @throws UploadProblem
+ */
+export function checkLength(
+  { body }: ResumableRequest,
+  { offset }: Stretch,
+  declared: number | undefined,
+  upload?: StoredFile,
+): void {
+  const known = upload?.sizeKnown ? upload.size : undefined;
+  if (known !== undefined && declared !== undefined && declared !== known) {
+    throw inconsistentLength(`This upload's length is ${known}, and can't be changed to ${declared}.`);
+  }
+  const length = known ?? declared;
+  const end = offset + (body.length ?? 0);
+  if (length !== undefined && end > length) {
+    throw inconsistentLength(`This upload's length is ${length}, and these bytes would end at ${end}.`);
+  }
+}
