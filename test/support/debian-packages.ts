@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** The path of an installed program. */
@@ -18,6 +19,9 @@ export interface Requirement {
   advice: string;
 }
 
+/** Test files run side by side, and apt-get refuses to. */
+const LOCK = join(tmpdir(), "stowage-apt-get.lock");
+
 /** Installs the packages where a program is missing and that can be done. @throws Error with the advice otherwise */
 export function ensureInstalled({ programs, packages, purpose, advice }: Requirement): void {
   const missing = () => programs.filter((program) => find(program) === undefined);
@@ -27,8 +31,8 @@ export function ensureInstalled({ programs, packages, purpose, advice }: Require
   if (find("apt-get") === undefined || (!isRoot && find("sudo") === undefined)) throw new Error(advice);
   console.log(`Installing ${packages.join(" and ")} with apt-get, for ${purpose}`);
   const aptGet = (...args: string[]) => {
-    const [command = "", ...rest] = [...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args];
-    execFileSync(command, rest, { stdio: ["ignore", "ignore", "inherit"] });
+    const command = [...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args];
+    execFileSync("flock", ["--close", LOCK, ...command], { stdio: ["ignore", "ignore", "inherit"] });
   };
   try {
     aptGet("update", "-qq");
