@@ -7,7 +7,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: "test/support/global-setup.ts",
     testTimeout: 240_000,
-    hookTimeout: 120_000,
+    hookTimeout: 400_000,
     // A busy machine may take long; who waits for something looks again and again.
     expect: { poll: { timeout: 90_000 } },
     // Each file starts servers and databases of its own: more at once than cores only makes them slow together.

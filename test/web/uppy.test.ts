@@ -40,7 +40,7 @@ async function servePage(): Promise<string> {
 }
 
 test("Uppy in a browser, on another origin, finishes an upload over a line that is cut", {
-  timeout: 180_000,
+  timeout: 400_000,
 }, async () => {
   const origin = await servePage();
   const service = await startService("sqlite", { CORS_ORIGINS: origin, CHUNK_SIZE: "1MiB" });
