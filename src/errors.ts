@@ -72,7 +72,7 @@ export class BadUserInputError extends StowageError {
 /** No node could take the chunk for want of room. */
 export class InsufficientStorageError extends StowageError {
   constructor(cause?: unknown) {
-    super("INSUFFICIENT_STORAGE", "The storage nodes are full. Nothing was stored.", {}, { cause });
+    super("INSUFFICIENT_STORAGE", "The storage nodes are full. What was acknowledged is kept.", {}, { cause });
   }
 }
 
