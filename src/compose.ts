@@ -104,6 +104,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
   const app = await buildApp({
     logger: log,
+    logRequests: config.logRequests,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
     idleTimeoutMs: config.idleTimeoutMs,

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import ms, { type StringValue } from "ms";
 import { z } from "zod";
 import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
+import { misspelledSettings } from "./setting-names.ts";
 import { LARGEST_RESERVATION } from "./storage/memory-budget.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
 
@@ -151,6 +152,7 @@ const settings = z.object({
   INTROSPECTION: choice(["on", "off"], "on"),
   IDLE_TIMEOUT: duration("60s"),
   LOG_LEVEL: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "info"),
+  LOG_REQUESTS: choice(["on", "off"], "on"),
   REPAIR_RATE: bytes(MIB, 1024 * GIB, "100MiB"),
   SCRUB_PERIOD: durationOrOff("30d", ms("3650d")),
   SCRUB_RATE: bytes(MIB, 1024 * GIB, "50MiB"),
@@ -191,8 +193,11 @@ export interface Config {
   registrationOpen: boolean;
   introspection: boolean;
   logLevel: string;
+  logRequests: boolean;
   corsOrigins: string[];
   trustProxy: boolean;
+  /** A line for each variable that looks as if it was meant to be a setting. */
+  misspelled: string[];
 }
 
 /** A setting that can't be used: one line that names the variable, its value and what it takes. */
@@ -265,7 +270,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     registrationOpen: data.REGISTRATION === "open",
     introspection: data.INTROSPECTION === "on",
     logLevel: data.LOG_LEVEL,
+    logRequests: data.LOG_REQUESTS === "on",
     corsOrigins: data.CORS_ORIGINS,
     trustProxy: data.TRUST_PROXY === "on",
+    misspelled: misspelledSettings(Object.keys(set), Object.keys(settings.shape)),
   };
 }

@@ -22,6 +22,7 @@ process.umask(0o077);
 try {
   const config = readConfig(process.env);
   const log = createLogger(config.logLevel);
+  if (cluster.isPrimary) for (const line of config.misspelled) log.warn(line);
   if (cluster.isWorker) reportReady(await serve(config, log));
   else console.log(config.workers > 1 ? await runWorkers(config.workers, log) : await serve(config, log));
 } catch (error) {

@@ -40,7 +40,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
   const placed = await openNodes(config);
   const database = await Database.open(databaseOptions(config.databaseUrl), {
     durability: config.durability,
-    log: (message) => log.info(message),
+    log: (message) => log.debug(message),
   });
   const registry = await NodeRegistry.open(database);
   const repairs = new RepairQueue(database, log, onQueued);

@@ -226,3 +226,24 @@ describe("readConfig", () => {
     expect(message({ DATABASE_URL: "postgres://stowage:s3c:ret@db.example/files" })).not.toContain("s3c");
   });
 });
+
+describe("a variable that looks as if it was meant to be a setting", () => {
+  test.each([
+    ["PORTT", "PORT"],
+    ["PROT", "PORT"],
+    ["port", "PORT"],
+    ["STOWAGE_REPLICAS", "REPLICAS"],
+    ["CORS_ORIGIN", "CORS_ORIGINS"],
+    ["STORAGE_NODE", "STORAGE_NODES"],
+    ["DATABSE_URL", "DATABASE_URL"],
+  ])("%s is told, with %s", (name, setting) => {
+    expect(readConfig({ [name]: "1" }).misspelled).toEqual([
+      `${name} is not a setting of Stowage; did you mean ${setting}?`,
+    ]);
+  });
+
+  test.each(["HOME", "PATH", "PWD", "HOSTNAME", "LOGNAME", "AWS_REGION", "STOWAGE_TOKEN", "TERM", "PS1"])(
+    "%s is somebody else's",
+    (name) => expect(readConfig({ [name]: "1" }).misspelled).toEqual([]),
+  );
+});

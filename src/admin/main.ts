@@ -41,7 +41,9 @@ async function run({ command, logLevel }: CommandLine): Promise<void> {
   const config = readConfig(process.env);
   checkDatabase(config);
   const signal = interruption();
-  const setup = await setUpStorage(config, createLogger(logLevel));
+  const log = createLogger(logLevel);
+  for (const line of config.misspelled) log.warn(line);
+  const setup = await setUpStorage(config, log);
   try {
     await command({ ...setup, config, terminal: new Terminal(), signal });
   } catch (error) {

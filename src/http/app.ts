@@ -12,6 +12,7 @@ import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
 import { dropSilentClients } from "./idle-timeout.ts";
 import { registerPage } from "./page-routes.ts";
 import { registerPlayground } from "./playground-routes.ts";
+import { RequestLog } from "./request-log.ts";
 import { resumableResponseHeaders } from "./resumable/resumable-headers.ts";
 import { registerResumable } from "./resumable/resumable-routes.ts";
 import { registerSessionRoutes } from "./session-routes.ts";
@@ -21,6 +22,8 @@ import type { TusServices } from "./tus/tus-services.ts";
 
 export interface AppOptions {
   logger: FastifyBaseLogger;
+  /** Whether each request gets a line in the log. */
+  logRequests: boolean;
   corsOrigins: string[];
   trustProxy: boolean;
   /** Milliseconds after which a connection is dropped on which the client neither sends nor takes anything. */
@@ -55,6 +58,7 @@ const EXPOSED_HEADERS = [
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: options.logger,
+    logController: new RequestLog(options.logRequests),
     trustProxy: options.trustProxy,
     genReqId: () => uuidv7(),
     // A slow client may take as long as it likes, as long as it moves; dropSilentClients sees to the others.
