@@ -8,6 +8,14 @@ import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
 const clientCodes = new Set<unknown>([...Object.values(ApolloServerErrorCode), "QUERY_TOO_COMPLEX"]);
 clientCodes.delete(ApolloServerErrorCode.INTERNAL_SERVER_ERROR);
 
+/** Characters. GraphQL's own messages hold the client's values. */
+const MAX_MESSAGE = 1000;
+
+function shortened(message: string): string {
+  const half = MAX_MESSAGE / 2;
+  return message.length <= MAX_MESSAGE ? message : `${message.slice(0, half)} … ${message.slice(-half)}`;
+}
+
 /** The error behind the ones that GraphQL wrapped around it. */
 function causeOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError !== undefined ? causeOf(error.originalError) : error;
@@ -44,5 +52,5 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
     return { message: INTERNAL_ERROR_MESSAGE, ...where, extensions: { code: "INTERNAL_SERVER_ERROR", requestId } };
   }
   const field = code === "BAD_USER_INPUT" ? fieldOf(formatted.message) : undefined;
-  return { message: formatted.message, ...where, extensions: { code, ...(field && { field }), requestId } };
+  return { message: shortened(formatted.message), ...where, extensions: { code, ...(field && { field }), requestId } };
 }

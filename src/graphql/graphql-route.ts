@@ -9,6 +9,7 @@ import { requestToken } from "../http/request-token.ts";
 import type { GraphQLContext } from "./context.ts";
 import { requestIds } from "./error-mapping.ts";
 import { maxRequestSize, processMultipartRequest } from "./multipart/graphql-multipart.ts";
+import { faultOfQuery } from "./request-limits.ts";
 
 /** Bytes of the operations and map fields of a multipart request, each, and of a JSON body. */
 export const MAX_BODY_SIZE = 1024 * 1024;
@@ -49,8 +50,12 @@ export function registerGraphQLRoute(
     },
   });
 
-  const execute = (request: FastifyRequest, reply: FastifyReply) =>
-    requestIds.run(request.id, () => handler.call(app, request, reply));
+  async function execute(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const { query } = (request.method === "GET" ? request.query : (request.body ?? {})) as { query?: unknown };
+    const fault = faultOfQuery(query);
+    if (fault !== undefined) return graphqlError(reply, 400, String(fault.extensions["code"]), fault.message);
+    return requestIds.run(request.id, () => handler.call(app, request, reply));
+  }
 
   async function handleMultipart(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     if (!PREFLIGHTED_HEADERS.some((name) => request.headers[name])) {

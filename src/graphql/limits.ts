@@ -3,16 +3,22 @@ import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
 import { maxAliasesRule } from "@escape.tech/graphql-armor-max-aliases";
 import { maxDepthRule } from "@escape.tech/graphql-armor-max-depth";
-import { GraphQLError, type ValidationContext, type ValidationRule } from "graphql";
+import {
+  GraphQLError,
+  type GraphQLSchema,
+  getVariableValues,
+  type OperationDefinitionNode,
+  type ValidationContext,
+  type ValidationRule,
+} from "graphql";
 import type { GraphQLContext } from "./context.ts";
+import { faultOfVariables } from "./request-limits.ts";
 
 // Its ESM build loads graphql's other build, whose types don't recognize ours.
 const { fieldExtensionsEstimator, getComplexity, simpleEstimator } = createRequire(import.meta.url)(
   "graphql-query-complexity",
 ) as typeof import("graphql-query-complexity");
 
-/** Tokens of a query's text; a full introspection has about 250. */
-export const MAX_TOKENS = 2000;
 const MAX_DEPTH = 12;
 const MAX_ALIASES = 20;
 /** Fields of an answer, were every list as long as asked for. */
@@ -26,11 +32,28 @@ const reported = {
 };
 
 export const validationRules: ValidationRule[] = [
-  maxDepthRule({ n: MAX_DEPTH, ignoreIntrospection: true, ...reported }),
+  maxDepthRule({ n: MAX_DEPTH, ignoreIntrospection: true, flattenFragments: true, ...reported }),
   maxAliasesRule({ n: MAX_ALIASES, ...reported }),
 ];
 
-/** Reckons before anything runs, so that it is the first to meet variables and arguments that don't fit. */
+/**
+ * Refuses variables that are too large or don't fit, at the first that doesn't: who comes later goes on to the last one,
+ * and puts the whole value into each error's text.
+ */
+function checkVariables(schema: GraphQLSchema, operation: OperationDefinitionNode, variables: object): void {
+  const tooLarge = faultOfVariables(variables);
+  if (tooLarge !== undefined) throw tooLarge;
+  const definitions = operation.variableDefinitions ?? [];
+  const { errors } = getVariableValues(schema, definitions, variables as Record<string, unknown>, { maxErrors: 1 });
+  if (errors?.[0] !== undefined) throw badInput(errors[0]);
+}
+
+function badInput({ message, nodes }: GraphQLError): GraphQLError {
+  const extensions = { code: ApolloServerErrorCode.BAD_USER_INPUT, http: { status: 400 } };
+  return new GraphQLError(message, { nodes, extensions });
+}
+
+/** Reckons before anything runs, so that it is the first to meet arguments that don't fit. */
 function complexityOf(options: Parameters<typeof getComplexity>[0]): number {
   try {
     return getComplexity(options);
@@ -39,8 +62,7 @@ function complexityOf(options: Parameters<typeof getComplexity>[0]): number {
     if (error instanceof Error && /maximum allowed number of nodes/.test(error.message))
       return Number.POSITIVE_INFINITY;
     if (!(error instanceof GraphQLError)) throw error;
-    const extensions = { code: ApolloServerErrorCode.BAD_USER_INPUT, http: { status: 400 } };
-    throw new GraphQLError(error.message, { nodes: error.nodes, extensions });
+    throw badInput(error);
   }
 }
 
@@ -48,7 +70,10 @@ function complexityOf(options: Parameters<typeof getComplexity>[0]): number {
 export const complexityLimit: ApolloServerPlugin<GraphQLContext> = {
   async requestDidStart() {
     return {
-      async didResolveOperation({ schema, document, operationName, request }) {
+      async didResolveOperation({ schema, document, operation, operationName, request }) {
+        // Named, but not there: executing it says so.
+        if (operation === undefined) return;
+        checkVariables(schema, operation, request.variables ?? {});
         const complexity = complexityOf({
           schema,
           query: document,

@@ -3,7 +3,8 @@ import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/dis
 import type { GraphQLSchema } from "graphql";
 import type { GraphQLContext } from "./context.ts";
 import { causeToLog, formatError } from "./error-mapping.ts";
-import { complexityLimit, MAX_TOKENS, validationRules } from "./limits.ts";
+import { complexityLimit, validationRules } from "./limits.ts";
+import { MAX_TOKENS } from "./request-limits.ts";
 
 const logErrors: ApolloServerPlugin<GraphQLContext> = {
   async unexpectedErrorProcessingRequest({ requestContext, error }) {
@@ -33,6 +34,9 @@ const retryAfter: ApolloServerPlugin<GraphQLContext> = {
   },
 };
 
+/** In one answer. */
+const MAX_ERRORS = 20;
+
 export interface ApolloOptions {
   introspection: boolean;
   logger: ApolloServerOptions<GraphQLContext>["logger"];
@@ -54,6 +58,7 @@ export async function startApollo(
     persistedQueries: false,
     parseOptions: { maxTokens: MAX_TOKENS },
     validationRules,
+    validationOptions: { maxErrors: MAX_ERRORS },
     formatError,
     plugins: [logErrors, retryAfter, complexityLimit, ApolloServerPluginLandingPageDisabled()],
   });

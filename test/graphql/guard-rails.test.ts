@@ -76,9 +76,9 @@ describe.each(dialects)("guard rails on %s", (dialect) => {
   test("too deep a query is refused", async () => {
     const query = `{ ${"me { ".repeat(13)} id ${"}".repeat(13)} }`;
     expectRefused(await ada.send(query), "GRAPHQL_VALIDATION_FAILED", /depth/i);
-    const fragments = Array.from({ length: 60 }, (_, i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`);
-    const nested = `{ ...F0 } ${fragments.join(" ")} fragment F60 on Query { me { id } }`;
-    expectRefused(await ada.send(nested), "GRAPHQL_VALIDATION_FAILED", /depth/i);
+    const fragments = Array.from({ length: 50 }, (_, i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`);
+    const nested = `{ ...F0 } ${fragments.join(" ")} fragment F50 on Query { me { id } }`;
+    expectRefused(await ada.send(nested), "QUERY_TOO_COMPLEX", /shorter lists/);
     const circular = "{ ...A } fragment A on Query { me { id } ...A }";
     expectRefused(await ada.send(circular), "GRAPHQL_VALIDATION_FAILED", /within itself/);
   });
@@ -119,6 +119,41 @@ describe.each(dialects)("guard rails on %s", (dialect) => {
     ] as const) {
       expect(await ada.failure(begin, { input })).toMatchObject({ code: "BAD_USER_INPUT", field });
     }
+  });
+
+  test("variables with thousands of unknown fields are refused in a short text, however many they are", async () => {
+    const begin = "mutation ($input: BeginUploadInput!) { beginUpload(input: $input) { id } }";
+    const unknown = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`field${i}`, "x"]));
+    for (const input of [unknown(50), unknown(900)]) {
+      const answer = await new Client(service.url).send(begin, { input });
+      expectRefused(answer, "BAD_USER_INPUT", /is not defined by type|was not provided/);
+      expect(JSON.stringify(answer).length).toBeLessThan(3000);
+    }
+    for (const input of [unknown(40_000), [[unknown(40_000)]], { filename: "x".repeat(300_000), size: 1 }]) {
+      const answer = await new Client(service.url).send(begin, { input });
+      expectRefused(answer, "BAD_USER_INPUT", /at most 1000 values and 262144 characters/);
+    }
+  });
+
+  test("a query that repeats fields or fragments, which are compared in pairs, is refused before that", async () => {
+    const repeated = (times: number) => `{ ${"me { id } ".repeat(times)} }`;
+    expect((await ada.send(repeated(20))).errors).toBeUndefined();
+    const nested = `{ ${`files(first: 1) { ${"nodes { id } ".repeat(20)} } `.repeat(20)} }`;
+    const inline = `{ ${"... { me { id } } ".repeat(200)} }`;
+    const names = Array.from({ length: 100 }, (_, i) => `F${i}`);
+    const spread = `{ ${names.map((name) => `...${name}`).join(" ")} }`;
+    const fragments = `${spread} ${names.map((name) => `fragment ${name} on Query { me { id } }`).join(" ")}`;
+    for (const query of [repeated(400), nested, inline, fragments]) {
+      expectRefused(await ada.send(query), "QUERY_TOO_COMPLEX", /same fields too often/);
+    }
+    expectRefused(await ada.send(`{ me { ${"x".repeat(70_000)} } }`), "GRAPHQL_PARSE_FAILED", /characters/);
+  });
+
+  test("fragments count as what is in them, not as depth", async () => {
+    const inside = `${"... on File { ".repeat(9)} id ${"}".repeat(9)}`;
+    const answer = await ada.send(`query Q { files(first: 1) { nodes { ...A } } } fragment A on File { ...B }
+      fragment B on File { ...C } fragment C on File { ${inside} }`);
+    expect(answer.errors).toBeUndefined();
   });
 
   test("what is no GraphQL request is a 400", async () => {
