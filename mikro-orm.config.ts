@@ -2,18 +2,18 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { defineConfig, type Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
-import { MySqlDriver } from "@mikro-orm/mysql";
-import { NodeSqliteDialect, SqliteDriver } from "@mikro-orm/sql";
 import { AccessToken } from "./src/accounts/access-token.ts";
 import { User } from "./src/accounts/user.ts";
 import { readConfig } from "./src/config.ts";
 import { MAX_CONNECTIONS } from "./src/database.ts";
+import { EmbeddedDriver } from "./src/embedded-connection.ts";
 import { Chunk, ChunkReplica } from "./src/files/chunk.ts";
 import { DownloadLink } from "./src/files/download-link.ts";
 import { StoredFile } from "./src/files/file.ts";
 import { FileChunk } from "./src/files/manifest.ts";
 import { mysqlMigrations } from "./src/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/migrations/sqlite/index.ts";
+import { BoundMySqlDriver } from "./src/mysql-connection.ts";
 import { Deployment, NodeRecord } from "./src/nodes/node-record.ts";
 import { Lease } from "./src/upkeep/lease.ts";
 import { Repair } from "./src/upkeep/repair.ts";
@@ -47,9 +47,8 @@ function sqliteOptions(path: string): Partial<Options> {
   mkdirSync(dirname(path), { recursive: true });
   return defineConfig({
     ...common,
-    driver: SqliteDriver,
+    driver: EmbeddedDriver,
     dbName: path,
-    driverOptions: new NodeSqliteDialect(path),
     migrations: { migrationsList: sqliteMigrations, snapshot: false },
   });
 }
@@ -57,7 +56,7 @@ function sqliteOptions(path: string): Partial<Options> {
 function mysqlOptions(url: string): Partial<Options> {
   return defineConfig({
     ...common,
-    driver: MySqlDriver,
+    driver: BoundMySqlDriver,
     clientUrl: url,
     charset: "utf8mb4",
     // Bytes decide, so that both databases order and compare alike.

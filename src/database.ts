@@ -1,85 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  ConnectionException,
-  DeadlockException,
-  LockWaitTimeoutException,
-  MikroORM,
-  type Options,
-} from "@mikro-orm/core";
-import type { MySqlConnection } from "@mikro-orm/mysql";
+import { MikroORM, type Options } from "@mikro-orm/core";
 import type { SqlEntityManager } from "@mikro-orm/sql";
-import { ServiceUnavailableError, StowageError } from "./errors.ts";
-import { MySqlConnections } from "./mysql-connections.ts";
+import { isBusy, isReadOnly, isRolledBack, translated, wasCreatedMeanwhile } from "./database-errors.ts";
+import { ServiceUnavailableError } from "./errors.ts";
+import type { BoundMySqlConnection } from "./mysql-connection.ts";
+import type { MySqlSessions } from "./mysql-sessions.ts";
 import { Turnstile } from "./turnstile.ts";
 
 export type EntityManager = SqlEntityManager;
 
-/** Errors of the network and of a MySQL server that is going, gone or not ours: the statement may succeed later. */
-const awayCodes = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "PROTOCOL_CONNECTION_LOST",
-  "ER_TOO_MANY_USER_CONNECTIONS",
-  "ER_ACCESS_DENIED_ERROR",
-  "ER_DBACCESS_DENIED_ERROR",
-]);
-
-/** A server that takes no writes any more, because another has taken its place. */
-const readOnlyCodes = new Set([
-  "ER_OPTION_PREVENTS_STATEMENT",
-  "ER_READ_ONLY_MODE",
-  "ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION",
-]);
-
 /** How often a transaction that the database rolled back is tried again, and for how long. */
 const MAX_ATTEMPTS = 8;
 const RETRY_MS = 10_000;
+/** How long at most until a lock that another process holds on SQLite's file is asked for again. */
+const BUSY_PAUSE_MS = 100;
 
 /** Of a MySQL server, that an instance uses. */
 export const MAX_CONNECTIONS = 16;
 const CONNECTION_PATIENCE_MS = 5_000;
+/** The embedded database has one connection, and a slow disk may take long for each of those in front. */
+const EMBEDDED_PATIENCE_MS = 20_000;
 const PROBE_MS = 3_000;
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-function isReadOnly(error: unknown): boolean {
-  return readOnlyCodes.has(codeOf(error));
-}
-
-function isAway(error: unknown): boolean {
-  if (error instanceof ConnectionException || awayCodes.has(codeOf(error)) || isReadOnly(error)) return true;
-  if (!(error instanceof Error)) return false;
-  // Class 08 is the connection's: the server is full, starting or shutting down. With 70100 it killed the statement.
-  if ("sqlState" in error && /^08|^70100$/.test(String(error.sqlState))) return true;
-  return /connection is in closed state|Connection lost/i.test(error.message);
-}
-
-/** ER_CHECKREAD is MariaDB's word for a row that changed since the transaction's snapshot. */
-function isRolledBack(error: unknown): boolean {
-  return (
-    error instanceof DeadlockException || error instanceof LockWaitTimeoutException || codeOf(error) === "ER_CHECKREAD"
-  );
-}
-
-/** An instance that starts at the same time created the database between our looking for it and our creating it. */
-function wasCreatedMeanwhile(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ER_DB_CREATE_EXISTS";
-}
-
-function translated(error: unknown): unknown {
-  if (error instanceof StowageError) return error;
-  if (isRolledBack(error)) return new ServiceUnavailableError("The database is too busy. Try again later.", error);
-  if (!isAway(error)) return error;
-  return new ServiceUnavailableError("The database can't be reached at the moment. Try again later.", error);
-}
 
 export interface OpenOptions {
   /** Of the embedded database; a MySQL server has its own settings. */
@@ -92,13 +33,18 @@ export class Database {
   readonly orm: MikroORM;
   readonly dialect: "mysql" | "sqlite";
   readonly #turnstile: Turnstile;
-  #connections: MySqlConnections | undefined;
+  #sessions: MySqlSessions | undefined;
+  /** Whether the last transaction failed for a reason other than its own. */
+  #failsToWrite = false;
 
   private constructor(orm: MikroORM, dialect: "mysql" | "sqlite") {
     this.orm = orm;
     this.dialect = dialect;
-    // The pool's own queue knows no end to waiting; the embedded database is never away.
-    this.#turnstile = new Turnstile(dialect === "mysql" ? MAX_CONNECTIONS : Infinity, CONNECTION_PATIENCE_MS);
+    // The connections' own queues know no end to waiting.
+    this.#turnstile =
+      dialect === "mysql"
+        ? new Turnstile(MAX_CONNECTIONS, CONNECTION_PATIENCE_MS)
+        : new Turnstile(1, EMBEDDED_PATIENCE_MS);
   }
 
   /** Connects, and brings the schema up to date. A MySQL database that does not exist is created. */
@@ -120,10 +66,10 @@ export class Database {
     if (this.dialect === "sqlite") {
       // In WAL mode, `normal` syncs at checkpoints only.
       const synchronous = `synchronous = ${durability === "fsync" ? "full" : "normal"}`;
-      for (const pragma of ["journal_mode = wal", synchronous, "busy_timeout = 10000", "foreign_keys = on"]) {
-        await this.#em().execute(`pragma ${pragma}`);
+      for (const pragma of ["journal_mode = wal", synchronous, "foreign_keys = on"]) {
+        await this.#whileFree(() => this.#em().execute(`pragma ${pragma}`));
       }
-      await this.orm.migrator.up();
+      await this.#whileFree(() => this.orm.migrator.up());
       return;
     }
     await this.orm.schema.ensureDatabase();
@@ -136,9 +82,21 @@ export class Database {
         await em.execute("select release_lock(concat(database(), '.stowage.migrations'))");
       }
     });
-    // Only from now on: a migration may take its time.
-    const connection = this.orm.em.getConnection() as unknown as MySqlConnection;
-    this.#connections = new MySqlConnections(await connection.getNativeClient());
+    this.#sessions = (this.orm.em.getConnection() as unknown as BoundMySqlConnection).sessions;
+    this.#sessions.bound();
+  }
+
+  /** Again and again while another process holds SQLite's lock, without stopping this one; not for ever. */
+  async #whileFree<T>(work: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + RETRY_MS;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw error;
+        await sleep(Math.random() * BUSY_PAUSE_MS);
+      }
+    }
   }
 
   #em(): EntityManager {
@@ -148,7 +106,7 @@ export class Database {
   /** @throws ServiceUnavailableError when the database is away */
   async read<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     try {
-      return await this.#turnstile.pass(() => work(this.#em()));
+      return await this.#whileFree(() => this.#turnstile.pass(() => work(this.#em())));
     } catch (error) {
       throw translated(error);
     }
@@ -157,23 +115,29 @@ export class Database {
   /**
    * Runs `work` in a transaction, again when the database rolled it back for a deadlock or a lock's timeout: it must do
    * nothing but talk to the database.
-   * @throws ServiceUnavailableError when the database is away; whether the transaction was committed is not known then
+   * @throws ServiceUnavailableError when the database is away or its disk fails; whether the transaction was committed is
+   * not known then
+   * @throws InsufficientStorageError when its disk is full
    */
   async transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     const deadline = performance.now() + RETRY_MS;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#turnstile.pass(() => this.#em().transactional(work));
+        const done = await this.#whileFree(() => this.#turnstile.pass(() => this.#em().transactional(work)));
+        this.#failsToWrite = false;
+        return done;
       } catch (error) {
-        if (isReadOnly(error)) this.#connections?.retire();
+        if (isReadOnly(error)) this.#sessions?.retire();
+        const told = translated(error);
+        if (told !== error) this.#failsToWrite = true;
         const again = isRolledBack(error) && attempt < MAX_ATTEMPTS && performance.now() < deadline;
-        if (!again) throw translated(error);
+        if (!again) throw told;
         await sleep(Math.random() * 10 * 2 ** attempt);
       }
     }
   }
 
-  /** Rejects when the database doesn't answer, soon. */
+  /** Rejects when the database doesn't answer, soon; and, where writing failed last, while it still does. */
   async probe(): Promise<void> {
     const settled = new AbortController();
     const late = sleep(PROBE_MS, undefined, { signal: settled.signal }).then(() => {
@@ -181,10 +145,19 @@ export class Database {
     });
     late.catch(() => {});
     try {
-      await Promise.race([this.read((em) => em.execute("select 1")), late]);
+      await Promise.race([this.#failsToWrite ? this.#write() : this.read((em) => em.execute("select 1")), late]);
     } finally {
       settled.abort();
     }
+  }
+
+  /** Writes what is there already. */
+  async #write(): Promise<void> {
+    await this.transaction(async (em) => {
+      if (this.dialect === "mysql") return em.execute("update deployment set id = id");
+      const [row] = await em.execute<{ user_version: number }[]>("pragma user_version");
+      return em.execute(`pragma user_version = ${row?.user_version ?? 0}`);
+    });
   }
 
   async close(): Promise<void> {

@@ -69,10 +69,10 @@ export class BadUserInputError extends StowageError {
   }
 }
 
-/** No node could take the chunk for want of room. */
+/** No node could take the chunk, or the database its rows, for want of room. */
 export class InsufficientStorageError extends StowageError {
-  constructor(cause?: unknown) {
-    super("INSUFFICIENT_STORAGE", "The storage nodes are full. What was acknowledged is kept.", {}, { cause });
+  constructor(cause?: unknown, what = "The storage nodes are full.") {
+    super("INSUFFICIENT_STORAGE", `${what} What was acknowledged is kept.`, {}, { cause });
   }
 }
 

@@ -121,9 +121,11 @@ export class AccountService {
     });
     if (found === undefined) return null;
     if (found.isStale) {
-      await this.#database.transaction((em) =>
+      // Nobody waits for it: who only reads can do so while nothing can be written.
+      const written = this.#database.transaction((em) =>
         em.nativeUpdate(AccessToken, { id: found.tokenId }, { lastUsedAt: now }),
       );
+      written.catch(() => {});
     }
     return found.user as User;
   }

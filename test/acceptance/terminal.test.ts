@@ -12,6 +12,7 @@ const PROJECT = [
   "tsconfig.build.json",
   "tsconfig.client.json",
   "mikro-orm.config.ts",
+  "bin",
   "src",
 ];
 const START_TIMEOUT_MS = 60_000;

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { DefaultLogger, type LogContext, type LoggerOptions } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import { expect, onTestFinished } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
@@ -26,8 +27,8 @@ import type { CrashPoint } from "./crash.ts";
 export interface SceneOptions extends Partial<UpkeepOptions> {
   nodes?: number;
   replicas?: number;
-  /** Told of each statement, its values filled in. */
-  onStatement?: (statement: string) => void;
+  /** Hears of each statement and its values. */
+  onStatement?: (statement: string, values: readonly unknown[]) => void;
 }
 
 export const noSignal = new AbortController().signal;
@@ -68,12 +69,16 @@ export class Scene {
     { nodes = 2, replicas = 2, onStatement, ...options }: SceneOptions = {},
   ): Promise<Scene> {
     const url = newDatabaseUrl(dialect, await temporaryDirectory());
-    const log = (message: string) => {
-      const [, statement] = /^\[query\] (.*) \[took \d+ ms/s.exec(message) ?? [];
-      if (statement !== undefined) onStatement?.(statement);
-    };
-    const debug = onStatement === undefined ? {} : { debug: ["query", "query-params"] as ("query" | "query-params")[] };
-    const database = await Database.open({ ...databaseOptions(url), ...debug }, { durability: "os", log });
+    const database = await Database.open(
+      {
+        ...databaseOptions(url),
+        loggerFactory: (options: LoggerOptions) =>
+          Object.assign(new DefaultLogger(options), {
+            logQuery: ({ query, params = [] }: LogContext) => onStatement?.(query as string, params as unknown[]),
+          }),
+      },
+      { durability: "os" },
+    );
     onTestFinished(() => database.close());
     const locals = await Promise.all(Array.from({ length: nodes }, (_, index) => openLocal(`node${index + 1}`)));
     const file = await database.transaction((em) => openUpload(em));
