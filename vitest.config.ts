@@ -10,8 +10,6 @@ export default defineConfig({
     hookTimeout: 400_000,
     // A busy machine may take long; who waits for something looks again and again.
     expect: { poll: { timeout: 90_000 } },
-    // CI's machine is busy at times: what fails there once is tried again, and named in the report. The fault suite is not.
-    retry: process.env["CI"] ? 1 : 0,
     // Each file starts servers and databases of its own: more at once than cores only makes them slow together.
     maxWorkers: 2,
   },

@@ -17,6 +17,8 @@ import { UpkeepService } from "./upkeep/upkeep-service.ts";
 
 /** Within which all instances know that a node is draining. */
 export const NODES_INTERVAL_MS = 5_000;
+/** How often it is looked which nodes are to be probed, and whether one has come back. */
+const PROBES_INTERVAL_MS = 2_000;
 
 /** What servers and administrators' commands have in common: the database, the nodes and what keeps them whole. */
 export interface StorageSetup {
@@ -26,9 +28,9 @@ export interface StorageSetup {
   repairs: RepairQueue;
   upkeep: UpkeepService;
   nodes: NodeService;
-  /** Finishes the work under way, then lets go of everything. */
   /** Ends the work in the background; `close` does so as well. */
   stop(): Promise<void>;
+  /** Finishes the work under way, then lets go of everything. */
   close(): Promise<void>;
 }
 
@@ -43,6 +45,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     log: (message) => log.debug(message),
   });
   const registry = await NodeRegistry.open(database);
+  let hasReturned = false;
   const repairs = new RepairQueue(database, log, onQueued);
   const storage = new NodeSet({
     nodes: placed,
@@ -52,6 +55,9 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     logger: log,
     admit: (node) => registry.admit(node),
     onDamage: (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason),
+    onReturn: () => {
+      hasReturned = true;
+    },
   });
   storage.setDraining(registry.draining);
   // A node that is down now may come back: the log and the health tell of it, and it stops nothing.
@@ -59,12 +65,19 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
   const upkeep = new UpkeepService(database, nodePool(storage), repairs, log, config);
 
   async function refresh(): Promise<void> {
-    await registry.refresh();
+    const replaced = await registry.refresh();
     storage.setDraining(registry.draining);
+    if (replaced.length > 0) await storage.probeDue(replaced);
+  }
+  async function advanceRepairs(): Promise<void> {
+    if (!hasReturned) return;
+    await repairs.advance();
+    hasReturned = false;
   }
   const watches = [
     new BackgroundJob("nodes", NODES_INTERVAL_MS, () => refresh().then(() => false), log),
-    new BackgroundJob("nodes that are down", NODES_INTERVAL_MS, () => storage.probeDown().then(() => false), log),
+    new BackgroundJob("probes", PROBES_INTERVAL_MS, () => storage.probeDue().then(() => false), log),
+    new BackgroundJob("nodes that are back", PROBES_INTERVAL_MS, () => advanceRepairs().then(() => false), log),
   ];
   for (const watch of watches) watch.start();
 

@@ -47,10 +47,15 @@ export class NodeRegistry {
     return found > 0;
   }
 
-  /** Learns what other instances or an operator changed. */
-  async refresh(): Promise<void> {
+  /**
+   * Learns what other instances or an operator changed.
+   * @returns the names of the nodes that are to be another place than before
+   */
+  async refresh(): Promise<string[]> {
     const records = await this.#database.read((em) => em.find(NodeRecord, {}));
     this.#records = new Map(records.map((record) => [record.name, record]));
+    const replaced = ([name, identity]: [string, string]) => this.#records.get(name)?.identity !== identity;
+    return Array.from(this.#admitted).flatMap((admitted) => (replaced(admitted) ? admitted[0] : []));
   }
 
   /**

@@ -31,15 +31,22 @@ export interface NodeHealthOptions {
   probeTimeoutMs: number;
   /** Called before each probe: rejects when the place is not the node that it should be. */
   admit: (node: PhysicalNode) => Promise<void>;
+  /** Called when the node is up again, or takes blobs, at first or again: it doesn't drain and has room. */
+  onReturn: () => void;
 }
 
 /** A node that stalls again and again is left alone for up to as many times a probe's age. */
 const LONGEST_PAUSE = 16;
+/** One that is down is probed more often, so that healing begins soon after it is back. */
+const DOWN_PROBE_MS = 2_000;
+/** Room for several chunks: with less, a node counts as full. */
+const ENOUGH_BYTES = 256 * 1024 ** 2;
 
 /** Remembers whether a node is up and how much room it has. Until the first probe it counts as up. */
 export class NodeHealth {
   readonly node: PhysicalNode;
-  draining = false;
+  #draining = false;
+  #takesBlobs = false;
   readonly #options: NodeHealthOptions;
   #up = true;
   #freeBytes: number | null = null;
@@ -74,6 +81,12 @@ export class NodeHealth {
 
   get isUp(): boolean {
     return this.#up;
+  }
+
+  setDraining(draining: boolean): void {
+    this.#draining = draining;
+    // What takes blobs is known with the first probe.
+    if (this.#probeDueAt > 0) this.#noticeReturn();
   }
 
   get isProbeDue(): boolean {
@@ -120,7 +133,7 @@ export class NodeHealth {
   }
 
   #report(): NodeReport {
-    const state = !this.#up ? "DOWN" : this.draining ? "DRAINING" : "UP";
+    const state = !this.#up ? "DOWN" : this.#draining ? "DRAINING" : "UP";
     const { name, kind } = this.node;
     const report: NodeReport = { name, kind, state, freeBytes: this.#freeBytes, failures: this.#failures };
     return this.#up ? report : { ...report, error: this.#error };
@@ -154,8 +167,17 @@ export class NodeHealth {
     } catch (error) {
       this.#setDown(error);
     }
-    this.#probeDueAt = performance.now() + this.#options.probeMaxAgeMs;
+    const { probeMaxAgeMs } = this.#options;
+    this.#probeDueAt = performance.now() + (this.#up ? probeMaxAgeMs : Math.min(DOWN_PROBE_MS, probeMaxAgeMs));
+    this.#noticeReturn();
     return this.#report();
+  }
+
+  #noticeReturn(): void {
+    const hasRoom = this.#freeBytes === null || this.#freeBytes >= ENOUGH_BYTES;
+    const takesBlobs = this.#up && !this.#draining && hasRoom;
+    if (takesBlobs && !this.#takesBlobs) this.#options.onReturn();
+    this.#takesBlobs = takesBlobs;
   }
 
   async #ask(): Promise<NodeStatus> {
@@ -164,7 +186,10 @@ export class NodeHealth {
   }
 
   #setUp(): void {
-    if (!this.#up) this.#options.logger.warn({ node: this.node.name }, "Storage node is up again");
+    if (!this.#up) {
+      this.#options.logger.warn({ node: this.node.name }, "Storage node is up again");
+      this.#options.onReturn();
+    }
     this.#up = true;
     this.#error = undefined;
     this.#pausedUntil = Math.min(this.#pausedUntil, performance.now());

@@ -35,6 +35,8 @@ export interface NodeSetOptions {
    * wanted; then `node` is this set's name, and the blob's row isn't there yet. The same damage may be told again.
    */
   onDamage?: (blobId: string, node: string, reason: DamageReason) => void;
+  /** Called when a node takes blobs, at first or again. */
+  onReturn?: () => void;
 }
 
 /** Of the timeout: with the write quorum reached, the other copies get so much more. */
@@ -63,7 +65,7 @@ export class NodeSet implements StorageNode {
     this.#quorum = writeQuorum;
     this.#timeoutMs = options.nodeTimeoutMs ?? 30_000;
     const probeTimeoutMs = Math.min(LONGEST_PROBE_MS, this.#timeoutMs);
-    const health = { logger, probeMaxAgeMs, probeTimeoutMs, admit };
+    const health = { logger, probeMaxAgeMs, probeTimeoutMs, admit, onReturn: options.onReturn ?? (() => {}) };
     this.#health = new Map(nodes.map((node) => [node.name, new NodeHealth(node, health)]));
     this.#logger = logger;
     this.#onDamage = options.onDamage ?? (() => {});
@@ -175,16 +177,19 @@ export class NodeSet implements StorageNode {
     return { freeBytes: known.length === up.length ? known.reduce((sum, bytes) => sum + bytes, 0) : null };
   }
 
-  /** Probes the nodes that are down, when it is time again, so that they come back also while nobody asks for them. */
-  async probeDown(): Promise<void> {
-    const due = Array.from(this.#health.values()).filter((health) => !health.isUp && health.isProbeDue);
-    await Promise.all(due.map((health) => health.probe()));
+  /**
+   * Probes the nodes whose time it is, so that what happens to them is noticed also while nobody asks for them.
+   * @param anyway the names of those that are probed in any case
+   */
+  async probeDue(anyway: readonly string[] = []): Promise<void> {
+    const due = Array.from(this.#health).filter(([name, health]) => health.isProbeDue || anyway.includes(name));
+    await Promise.all(due.map(([, health]) => health.probe()));
   }
 
   /** From now on these nodes, and no others, take no new blobs. Names of nodes that there aren't are passed over. */
   setDraining(names: Iterable<string>): void {
     const draining = new Set(names);
-    for (const [name, health] of this.#health) health.draining = draining.has(name);
+    for (const [name, health] of this.#health) health.setDraining(draining.has(name));
   }
 
   /** Each node as its last probe found it, a few seconds ago at most. */

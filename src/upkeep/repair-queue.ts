@@ -19,6 +19,7 @@ export class RepairQueue {
   #gathered = new Map<string, RepairReason>();
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
+  #advancedAt = Number.NEGATIVE_INFINITY;
 
   /** @param onQueued called when something may have come that can be repaired now */
   constructor(database: Database, log: UpkeepLogger, onQueued: () => void = () => {}) {
@@ -86,8 +87,31 @@ export class RepairQueue {
     await this.#database.transaction((em) => em.nativeDelete(Repair, { chunkId }));
   }
 
-  /** After an attempt that failed: waits longer each time. */
-  async postpone({ chunkId, attempts }: Repair, reason: RepairReason): Promise<void> {
+  /** Lets what was put off be tried now: what it wanted, such as a node, may be there again. */
+  async advance(): Promise<void> {
+    this.#advancedAt = performance.now();
+    const now = new Date();
+    for (;;) {
+      const advanced = await this.#database.transaction(async (em) => {
+        const where = { nextAttemptAt: { $gt: now } };
+        const options = { orderBy: { nextAttemptAt: "asc" as const }, limit: ROWS_PER_STATEMENT };
+        const later = await em.find(Repair, where, options);
+        const chunkId = { $in: later.map((repair) => repair.chunkId) };
+        if (later.length > 0) await em.nativeUpdate(Repair, { chunkId }, { nextAttemptAt: now, attempts: 0 });
+        return later.length;
+      });
+      if (advanced > 0) this.#onQueued();
+      if (advanced < ROWS_PER_STATEMENT) return;
+    }
+  }
+
+  /**
+   * Waits longer after each attempt that failed.
+   * @param begunAt when the attempt began, by `performance.now()`
+   */
+  async postpone(repair: Repair, reason: RepairReason, begunAt: number): Promise<void> {
+    const { chunkId } = repair;
+    const attempts = begunAt < this.#advancedAt ? 0 : repair.attempts;
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** attempts, LONGEST_DELAY_MS) * (0.75 + Math.random() / 2);
     const changes = { reason, attempts: attempts + 1, nextAttemptAt: new Date(Date.now() + delayMs) };
     await this.#database.transaction((em) => em.nativeUpdate(Repair, { chunkId }, changes));

@@ -61,6 +61,7 @@ export class Repairer {
   async #repairOne(entry: Repair, lease: HeldLease): Promise<void> {
     if (lease.signal.aborted) return;
     const { chunkId, reason } = entry;
+    const begunAt = performance.now();
     const outcome = await this.#restorer.restore(chunkId, lease).catch((error: unknown) => {
       lease.signal.throwIfAborted();
       this.#log.warn({ chunk: chunkId, err: error }, "a chunk could not be repaired; it is tried again");
@@ -72,6 +73,6 @@ export class Repairer {
     }
     const isYoung = Date.now() - entry.createdAt.getTime() < ROW_COMES_WITHIN_MS;
     if (outcome === "GONE" && !(reason === "UNDER_REPLICATED" && isYoung)) return this.#queue.remove(chunkId);
-    await this.#queue.postpone(entry, outcome === "UNRESTORABLE" ? "UNRESTORABLE" : reason);
+    await this.#queue.postpone(entry, outcome === "UNRESTORABLE" ? "UNRESTORABLE" : reason, begunAt);
   }
 }

@@ -92,7 +92,7 @@ describe("a node that stalls", () => {
       await store(set, 1, idRanked("node1", "node2")).catch(() => {});
       disk("node1").stall.clear();
       const down = async () => {
-        await set.probeDown();
+        await set.probeDue();
         return (await set.status())[0]?.state;
       };
       pauses.push(await msOf(() => expect.poll(down, { interval: 5, timeout: 5000 }).toBe("UP")));
