@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { AccountService } from "./accounts/account-service.ts";
 import { Passwords } from "./accounts/passwords.ts";
@@ -15,6 +14,7 @@ import { registerGraphQLRoute } from "./graphql/graphql-route.ts";
 import { buildGraphQLSchema } from "./graphql/schema.ts";
 import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
+import { connectionLimits } from "./http/connections/connection-limits.ts";
 import { placeOf } from "./node-setting.ts";
 import type { NodeReport } from "./storage/node-health.ts";
 import { setUpStorage } from "./storage-setup.ts";
@@ -36,7 +36,8 @@ const LEFTOVER_AGE_MS = 24 * 3600_000;
 const PAGE_FOLDER = join(import.meta.dirname, "../web");
 
 export interface Service {
-  app: FastifyInstance;
+  /** Listens at each address of the host. @returns the first one's URL */
+  listen(): Promise<string>;
   /** As the start found them. */
   nodes: readonly NodeReport[];
   /** Finishes what is in flight, then lets go of everything. */
@@ -102,12 +103,14 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     requests: upkeep.requests,
   });
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
-  const app = await buildApp({
+  const http = await buildApp({
     logger: log,
     logRequests: config.logRequests,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
     idleTimeoutMs: config.idleTimeoutMs,
+    shutdownTimeoutMs: config.shutdownTimeoutMs,
+    connectionLimits: connectionLimits(config),
     accounts,
     chunks,
     sequential: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize },
@@ -121,10 +124,10 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   jobs.start();
 
   return {
-    app,
+    listen: () => http.listen(config.host, config.port),
     nodes: await storage.status(),
     async close() {
-      await app.close();
+      await http.close();
       // All at once: each may have to wait until a database that says nothing is given up.
       await Promise.all([sweep.stop(), tidy.stop(), jobs.stop(), setup.stop()]);
       await apollo.stop();

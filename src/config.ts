@@ -79,6 +79,20 @@ function integer(min: number, max: number, fallback: string) {
     });
 }
 
+/** Null for the word. */
+function integerOr(word: string, min: number, max: number) {
+  return z
+    .string()
+    .default(word)
+    .transform((text, context) => {
+      const value = Number(text);
+      if (text.trim() === word) return null;
+      if (/^\d+$/.test(text.trim()) && value >= min && value <= max) return value;
+      context.addIssue({ code: "custom", message: `${word}, or a whole number from ${min} to ${max}` });
+      return z.NEVER;
+    });
+}
+
 function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) {
   return z.enum(values, { error: values.join(" or ") }).default(fallback as never);
 }
@@ -151,6 +165,9 @@ const settings = z.object({
   REGISTRATION: choice(["open", "closed"], "open"),
   INTROSPECTION: choice(["on", "off"], "on"),
   IDLE_TIMEOUT: duration("60s"),
+  SHUTDOWN_TIMEOUT: duration("20s"),
+  MAX_CONNECTIONS: integerOr("auto", 1, 1_000_000),
+  MAX_CONNECTIONS_PER_ADDRESS: integerOr("auto", 1, 1_000_000),
   LOG_LEVEL: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "info"),
   LOG_REQUESTS: choice(["on", "off"], "on"),
   REPAIR_RATE: bytes(MIB, 1024 * GIB, "100MiB"),
@@ -185,6 +202,11 @@ export interface Config {
   uploadExpiryMs: number;
   tokenExpiryMs: number;
   idleTimeoutMs: number;
+  /** What requests in flight get when the service ends. */
+  shutdownTimeoutMs: number;
+  /** Null for what the system's limit on open files allows. */
+  maxConnections: number | null;
+  maxConnectionsPerAddress: number | null;
   /** Bytes a second. */
   repairRate: number;
   scrubRate: number;
@@ -264,6 +286,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     uploadExpiryMs: data.UPLOAD_EXPIRY,
     tokenExpiryMs: data.TOKEN_EXPIRY,
     idleTimeoutMs: data.IDLE_TIMEOUT,
+    shutdownTimeoutMs: data.SHUTDOWN_TIMEOUT,
+    maxConnections: data.MAX_CONNECTIONS,
+    maxConnectionsPerAddress: data.MAX_CONNECTIONS_PER_ADDRESS,
     repairRate: data.REPAIR_RATE,
     scrubRate: data.SCRUB_RATE,
     scrubPeriodMs: data.SCRUB_PERIOD,

@@ -5,10 +5,12 @@ import { closeOnSignals } from "./shutdown.ts";
 
 /** Runs the service in this process until a signal ends it. @returns what to tell the person who started it */
 export async function serve(config: Config, log: Logger): Promise<string> {
-  const service = await compose(config, log);
+  const composing = compose(config, log);
+  // Before anything listens: from then on, requests are in flight.
+  closeOnSignals(async () => (await composing).close(), log);
+  const service = await composing;
   try {
-    const address = await service.app.listen({ host: config.host, port: config.port });
-    closeOnSignals(() => service.close(), log);
+    const address = await service.listen();
     return describe(config, address, service.nodes);
   } catch (error) {
     await service.close();

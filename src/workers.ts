@@ -26,9 +26,24 @@ export function reportReady(banner: string): void {
  */
 export async function runWorkers(count: number, log: Logger): Promise<string> {
   let closing = false;
+  // Before anything listens: from then on, requests are in flight.
+  closeOnSignals(async () => {
+    closing = true;
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    await Promise.all(workers.map(end));
+  }, log);
+  const start = async () => {
+    try {
+      return await ready(cluster.fork());
+    } catch (error) {
+      // The process ends when all have.
+      if (closing) return new Promise<never>(() => {});
+      throw error;
+    }
+  };
   // The first alone, since it may have a database to migrate; and its error is told once.
-  const first = await ready(cluster.fork());
-  await Promise.all(Array.from({ length: count - 1 }, () => ready(cluster.fork())));
+  const first = await start();
+  await Promise.all(Array.from({ length: count - 1 }, start));
 
   cluster.on("exit", (worker: Worker, code: number, signal: string | null) => {
     if (closing) return;
@@ -37,19 +52,14 @@ export async function runWorkers(count: number, log: Logger): Promise<string> {
       if (!closing) cluster.fork();
     }, RESPAWN_DELAY_MS);
   });
-  closeOnSignals(async () => {
-    closing = true;
-    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-    await Promise.all(
-      workers.map(async (worker) => {
-        if (worker.isDead()) return;
-        const exited = once(worker, "exit");
-        worker.process.kill("SIGTERM");
-        await exited;
-      }),
-    );
-  }, log);
   return first.banner;
+}
+
+async function end(worker: Worker): Promise<void> {
+  if (worker.isDead()) return;
+  const exited = once(worker, "exit");
+  worker.process.kill("SIGTERM");
+  await exited;
 }
 
 async function ready(worker: Worker): Promise<Ready> {

@@ -3,6 +3,7 @@ import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
 import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
+import { expectBody, inTimeOrCut } from "../http/parsed-body.ts";
 import { RequestBodyError } from "../http/request-body-error.ts";
 import { RequestBytes } from "../http/request-bytes.ts";
 import { requestToken } from "../http/request-token.ts";
@@ -25,6 +26,10 @@ export interface GraphQLRouteOptions {
 function graphqlError(reply: FastifyReply, status: number, code: string, message: string) {
   const extensions = { code, requestId: reply.request.id };
   return reply.code(status).send({ errors: [{ message, extensions }] });
+}
+
+function isMultipart(request: FastifyRequest): boolean {
+  return request.headers["content-type"]?.toLowerCase().startsWith("multipart/form-data") === true;
 }
 
 /** Serves GraphQL over HTTP at `/graphql`, JSON and multipart requests. */
@@ -70,7 +75,7 @@ export function registerGraphQLRoute(
       return graphqlError(reply, 413, "FILE_TOO_LARGE", message);
     }
     try {
-      const { operations, finish } = await processMultipartRequest(request.raw, limits);
+      const { operations, finish } = await inTimeOrCut(request, processMultipartRequest(request.raw, limits));
       request.body = operations;
       try {
         return await execute(request, reply);
@@ -101,10 +106,10 @@ export function registerGraphQLRoute(
       url: "/graphql",
       bodyLimit: MAX_BODY_SIZE,
       schema: { hide: true },
-      handler: (request, reply) =>
-        request.headers["content-type"]?.toLowerCase().startsWith("multipart/form-data")
-          ? handleMultipart(request, reply)
-          : execute(request, reply),
+      preParsing: async (request, reply) => {
+        if (!isMultipart(request)) await expectBody(request, reply);
+      },
+      handler: (request, reply) => (isMultipart(request) ? handleMultipart(request, reply) : execute(request, reply)),
     });
   });
 }

@@ -1,15 +1,19 @@
+import type { AddressInfo } from "node:net";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import { v7 as uuidv7 } from "uuid";
 import type { AccountService } from "../accounts/account-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { registerChunkRoute } from "./chunk-route.ts";
+import { commonHeaders, EXPOSED_HEADERS } from "./common-headers.ts";
+import { BareAnswers } from "./connections/bare-answers.ts";
+import { awaitsContinue } from "./connections/expectation.ts";
+import { HttpServers, type HttpServersOptions } from "./connections/http-servers.ts";
 import { registerDocs } from "./docs-routes.ts";
 import { type Downloads, registerDownloadRoute } from "./download-route.ts";
-import { handleError, handleNotFound, handleParserError } from "./error-mapping.ts";
-import { closeGracefully } from "./graceful-close.ts";
+import { handleError, handleNotFound } from "./error-mapping.ts";
 import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
-import { dropSilentClients } from "./idle-timeout.ts";
+import { checkHost } from "./host-header.ts";
 import { registerPage } from "./page-routes.ts";
 import { registerPlayground } from "./playground-routes.ts";
 import { RequestLog } from "./request-log.ts";
@@ -20,14 +24,12 @@ import { tusResponseHeaders } from "./tus/tus-headers.ts";
 import { registerTus } from "./tus/tus-routes.ts";
 import type { TusServices } from "./tus/tus-services.ts";
 
-export interface AppOptions {
+export interface AppOptions extends HttpServersOptions {
   logger: FastifyBaseLogger;
   /** Whether each request gets a line in the log. */
   logRequests: boolean;
   corsOrigins: string[];
   trustProxy: boolean;
-  /** Milliseconds after which a connection is dropped on which the client neither sends nor takes anything. */
-  idleTimeoutMs: number;
   accounts: AccountService;
   chunks: ChunkService;
   /** What the protocols need whose uploads come byte behind byte. */
@@ -40,54 +42,53 @@ export interface AppOptions {
   registerGraphQL: (app: FastifyInstance) => void;
 }
 
-const HEADERS_TIMEOUT_MS = 60_000;
 const MAX_PARAM_LENGTH = 200;
-/** What a script on another origin may read of an answer. */
-const EXPOSED_HEADERS = [
-  "accept-ranges",
-  "content-disposition",
-  "content-length",
-  "content-range",
-  "etag",
-  "last-modified",
-  "retry-after",
-  "x-request-id",
-];
+
+export interface HttpSide {
+  app: FastifyInstance;
+  /** Listens at each address of the host. @returns the first one's URL */
+  listen(host: string, port: number): Promise<string>;
+  /** Answers what had been sent, then ends all connections. */
+  close(): Promise<void>;
+}
 
 /** Builds the HTTP side; it listens nowhere yet. */
-export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(options: AppOptions): Promise<HttpSide> {
+  const exposed = [...new Set([...EXPOSED_HEADERS, ...tusResponseHeaders, ...resumableResponseHeaders])];
+  const headersOf = commonHeaders(options.corsOrigins, exposed);
+  const servers = new HttpServers(options, new BareAnswers(headersOf));
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new RequestLog(options.logRequests),
     trustProxy: options.trustProxy,
     genReqId: () => uuidv7(),
-    // A slow client may take as long as it likes, as long as it moves; dropSilentClients sees to the others.
-    requestTimeout: 0,
-    keepAliveTimeout: options.idleTimeoutMs,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    serverFactory: servers.create,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     forceCloseConnections: "idle",
     return503OnClosing: false,
-    clientErrorHandler: handleParserError,
-    frameworkErrors: handleError,
+    // No hook runs for these.
+    frameworkErrors: (error, request, reply) =>
+      handleError(error, request, reply.headers(headersOf(request.id, request.headers.origin))),
   });
-  dropSilentClients(app.server, options.idleTimeoutMs);
-  closeGracefully(app);
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
+  });
+  app.addHook("onSend", async ({ raw }, reply) => {
+    if (servers.connections.isEnding(raw.socket) || awaitsContinue(raw)) void reply.header("connection", "close");
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => handleError(error, request, reply));
   app.setNotFoundHandler(handleNotFound);
   await app.register(cors, {
     origin: options.corsOrigins,
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-    exposedHeaders: [...new Set([...EXPOSED_HEADERS, ...tusResponseHeaders, ...resumableResponseHeaders])],
+    exposedHeaders: exposed,
     maxAge: 600,
     strictPreflight: false,
   });
+  app.addHook("onRequest", async (request) => checkHost(request));
   await registerDocs(app);
   await registerPlayground(app);
-  registerHealthRoutes(app, options.readiness);
+  registerHealthRoutes(app, options.accounts, options.readiness);
   registerDownloadRoute(app, options.downloads);
   registerChunkRoute(app, options.accounts, options.chunks);
   registerTus(app, options.accounts, options.sequential);
@@ -97,5 +98,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);
   else app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
   await app.ready();
-  return app;
+  return {
+    app,
+    async listen(host, port) {
+      const url = await app.listen({ host, port });
+      await servers.listenFurther(host, app.server.address() as AddressInfo);
+      return url;
+    },
+    async close() {
+      // Before Fastify knows: from then on, it ends each connection with its next answer.
+      await servers.close();
+      await app.close();
+    },
+  };
 }

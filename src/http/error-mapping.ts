@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, InvalidTokenError, StowageError } from "../errors.ts";
 import { StatusError } from "./status-error.ts";
@@ -71,18 +70,4 @@ export function handleNotFound(request: FastifyRequest, reply: FastifyReply) {
   }
   const message = `There is nothing at ${request.method} ${path}. See /docs and /graphql.`;
   return reply.code(404).send({ code: "NOT_FOUND", message, requestId });
-}
-
-/** What Node's parser refuses never becomes a request: it is answered on the bare socket. */
-export function handleParserError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const [status, message] =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? ["431 Request Header Fields Too Large", "The request's headers are too large."]
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? ["408 Request Timeout", "The request's headers took too long to arrive."]
-        : ["400 Bad Request", "This is no HTTP/1.1 request."];
-  const body = JSON.stringify({ code: "BAD_USER_INPUT", message });
-  const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`);
 }

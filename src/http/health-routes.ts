@@ -1,4 +1,6 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { AccountService } from "../accounts/account-service.ts";
+import { requestToken } from "./request-token.ts";
 
 export interface NodeReadiness {
   name: string;
@@ -39,6 +41,7 @@ const readySchema = {
           database: { type: "string", enum: ["up", "down"] },
           nodes: {
             type: "array",
+            description: "Each node; what is more than its state is for administrators, with their token",
             items: {
               type: "object",
               properties: {
@@ -56,7 +59,15 @@ const readySchema = {
   ),
 };
 
-export function registerHealthRoutes(app: FastifyInstance, readiness: Readiness): void {
+export function registerHealthRoutes(app: FastifyInstance, accounts: AccountService, readiness: Readiness): void {
+  async function isAdministrator(request: FastifyRequest): Promise<boolean> {
+    const token = requestToken(request);
+    if (token === undefined) return false;
+    // A probe is answered also where nobody can be signed in.
+    const user = await accounts.authenticate(token).catch(() => null);
+    return user?.role === "ADMIN";
+  }
+
   app.get("/health/live", { schema: liveSchema, logLevel: "warn" }, async () => ({ status: "ok" }));
 
   app.get("/health/ready", { schema: readySchema, logLevel: "warn" }, async (request, reply) => {
@@ -74,7 +85,9 @@ export function registerHealthRoutes(app: FastifyInstance, readiness: Readiness)
     return reply.code(ready ? 200 : 503).send({
       status: ready ? "ok" : "unavailable",
       database,
-      nodes: nodes.map(({ name, kind, state, freeBytes, failures }) => ({ name, kind, state, freeBytes, failures })),
+      nodes: (await isAdministrator(request))
+        ? nodes.map(({ name, kind, state, freeBytes, failures }) => ({ name, kind, state, freeBytes, failures }))
+        : nodes.map(({ state }) => ({ state })),
     });
   });
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { freeRead, SlabReader } from "../storage/slab-reader.ts";
+import { awaitsContinue, continueBody } from "./connections/expectation.ts";
 import { RequestBodyError, tooLarge } from "./request-body-error.ts";
 
 /** A request's bytes in slabs; the first may be short, as a head may be all there is of it for a while. */
@@ -22,6 +23,11 @@ export class RequestBytes extends SlabReader {
     this.#request = request;
   }
 
+  override next() {
+    continueBody(this.#request);
+    return super.next();
+  }
+
   /** Ends all reading and drops what still comes; past that many bytes, it cuts the connection. */
   drop(allowance: number): Promise<void> {
     this.#dropped ??= this.#drop(allowance);
@@ -31,7 +37,7 @@ export class RequestBytes extends SlabReader {
   #drop(allowance: number): Promise<void> {
     const request = this.#request;
     if (!this.isAllRead) this.fail(new RequestBodyError(400, "The request was answered before its file was read."));
-    if (this.ended || request.destroyed) {
+    if (this.ended || request.destroyed || awaitsContinue(request)) {
       return Promise.resolve();
     }
     let left = allowance;

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService, SignedIn } from "../accounts/account-service.ts";
 import { BadUserInputError, StowageError } from "../errors.ts";
+import { expectBody } from "./parsed-body.ts";
 import { isFromPage, requestToken } from "./request-token.ts";
 import { clearSessionCookie, writeSessionCookie } from "./session-cookie.ts";
 
@@ -20,7 +21,12 @@ function textFields<const T extends string>(body: unknown, names: readonly T[]):
  * `DELETE /session`. Everybody else calls GraphQL's mutations and sends the token as Authorization.
  */
 export function registerSessionRoutes(app: FastifyInstance, accounts: AccountService): void {
-  const options = { schema: { hide: true }, bodyLimit: BODY_LIMIT, onRequest: refuseOtherOrigins };
+  const options = {
+    schema: { hide: true },
+    bodyLimit: BODY_LIMIT,
+    onRequest: refuseOtherOrigins,
+    preParsing: expectBody,
+  };
 
   app.post("/registration", options, async (request, reply) => {
     const input = textFields(request.body, ["username", "email", "password"]);

@@ -1,6 +1,10 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { expect, test } from "vitest";
 import { Client, dataOf } from "../support/client.ts";
+import { openRaw } from "../support/raw-request.ts";
+import { launch } from "../support/spawned-server.ts";
 import { Workspace } from "../support/workspace.ts";
 
 /** The workers' process ids. */
@@ -34,4 +38,36 @@ test("a worker killed with -9 is replaced, and breaks nothing but its own connec
     .poll(() => childrenOf(server.process.pid).filter((pid) => pid !== victim).length, { timeout: 10_000 })
     .toBe(2);
   expect(await server.end("SIGTERM")).toBe(0);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+test("a signal before all workers listen ends them all with 0, and what is in flight is answered", async () => {
+  const workspace = await Workspace.create("mysql", { WORKERS: "4" });
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const primary = launch({ ...workspace.settings, PORT: String(port) });
+  const exited = once(primary, "exit");
+  const isReady = () =>
+    fetch(`${url}/health/ready`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  await expect.poll(isReady, { interval: 10 }).toBe(200);
+  const body = '{"query":"{ __typename }"}';
+  const headers = { "content-type": "application/json", "content-length": String(body.length) };
+  const requests = Array.from({ length: 10 }, () => openRaw(url, "POST /graphql HTTP/1.1", headers, body.slice(0, 5)));
+  await expect.poll(isReady, { interval: 10 }).toBe(200);
+  primary.kill("SIGTERM");
+  await expect.poll(isReady, { interval: 10 }).toBe(0);
+  for (const request of requests) request.send(body.slice(5));
+  for (const request of requests) expect(await request.status).toBe(200);
+  expect(await exited).toEqual([0, null]);
 });

@@ -52,7 +52,10 @@ describe.each(dialects)("storageNodes on %s", (dialect) => {
       ["DRAINING", "number"],
       ["DOWN", "object"],
     ]);
-    const ready = await fetch(`${service.url}/health/ready`);
+    const stranger = await fetch(`${service.url}/health/ready`);
+    const nodes = [{ state: "DRAINING" }, { state: "DOWN" }];
+    expect(await stranger.json()).toEqual({ status: "ok", database: "up", nodes });
+    const ready = await fetch(`${service.url}/health/ready`, { headers: { authorization: `Bearer ${admin.token}` } });
     expect([ready.status, await ready.json()]).toEqual([
       200,
       {

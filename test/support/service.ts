@@ -37,7 +37,7 @@ export async function startService(dialect: Dialect, settings: Record<string, st
     ...settings,
   });
   const service = await compose(config, createLogger("debug", { write: (line) => void log.push(JSON.parse(line)) }));
-  const url = await service.app.listen({ host: "127.0.0.1", port: 0 });
+  const url = await service.listen();
   const withDatabase = async <T>(work: (em: EntityManager) => Promise<T>): Promise<T> => {
     const database = await Database.open(databaseOptions(config.databaseUrl));
     try {

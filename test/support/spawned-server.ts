@@ -15,7 +15,8 @@ export interface SpawnedServer {
 
 const START_TIMEOUT_MS = 90_000;
 
-function launch(settings: Record<string, string>, nodeOptions: readonly string[]) {
+/** Starts the compiled service without waiting until it listens. */
+export function launch(settings: Record<string, string>, nodeOptions: readonly string[] = []) {
   const main = resolve(inject("buildFolder"), "src/main.js");
   // setpriv ends the server with the test run, however that ends.
   const command = ["--pdeathsig=KILL", process.execPath, ...nodeOptions, "--enable-source-maps", main];

@@ -1,0 +1,82 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A request and its answer, which are over when the answer has left or its connection is gone. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+interface Connection {
+  current: Exchange | undefined;
+  /** Came before the current one was answered (RFC 9112 section 9.3.2). */
+  waiting: Exchange[];
+}
+
+/** Turns of the event loop within which it has read all that had reached this machine before. */
+const READ_TURNS = 10;
+const READ_TURN_MS = 10;
+
+/**
+ * The connections of all servers of a process. The requests of one are worked on one at a time, and while some wait no
+ * more are read: what one connection costs is what one request costs.
+ */
+export class Connections {
+  readonly #open = new Map<Socket, Connection>();
+  #isClosing = false;
+
+  /** Passes on the server's requests, each when it is its turn. */
+  serve(server: Server, listener: RequestListener): void {
+    server.on("connection", (socket: Socket) => {
+      this.#open.set(socket, { current: undefined, waiting: [] });
+      socket.once("close", () => this.#open.delete(socket));
+    });
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      const { socket } = request;
+      const connection = this.#open.get(socket);
+      if (connection === undefined) return;
+      if (connection.current === undefined) return this.#begin(socket, connection, { request, response }, listener);
+      connection.waiting.push({ request, response });
+      socket.pause();
+    });
+  }
+
+  /** What the connection's client waits for. */
+  current(socket: Socket): Exchange | undefined {
+    return this.#open.get(socket)?.current;
+  }
+
+  /** Whether the connection should end with its present answer. */
+  isEnding(socket: Socket): boolean {
+    return this.#isClosing && this.#open.get(socket)?.waiting.length === 0;
+  }
+
+  /**
+   * Ends every connection when its requests have been answered, also those that had been sent and not read yet; Node's
+   * own close would wait for each that is kept alive.
+   * @param patienceMs after so long the rest is cut: what a client can resume needn't be waited for
+   */
+  async close(patienceMs: number): Promise<void> {
+    for (let turn = 0; turn < READ_TURNS; turn++) await sleep(READ_TURN_MS);
+    this.#isClosing = true;
+    for (const [socket, { current }] of this.#open) if (current === undefined) socket.destroySoon();
+    setTimeout(() => {
+      for (const socket of this.#open.keys()) socket.destroy();
+    }, patienceMs).unref();
+  }
+
+  #begin(socket: Socket, connection: Connection, exchange: Exchange, listener: RequestListener): void {
+    connection.current = exchange;
+    const { request, response } = exchange;
+    response.once("close", () => {
+      const next = connection.waiting.shift();
+      connection.current = undefined;
+      if (socket.destroyed) return;
+      if (connection.waiting.length === 0 && socket.isPaused()) socket.resume();
+      if (next !== undefined) this.#begin(socket, connection, next, listener);
+      else if (this.#isClosing) socket.destroySoon();
+    });
+    listener(request as never, response as never);
+  }
+}
