@@ -5,7 +5,7 @@ import { Migrator } from "@mikro-orm/migrations";
 import { AccessToken } from "./src/accounts/access-token.ts";
 import { User } from "./src/accounts/user.ts";
 import { readConfig } from "./src/config.ts";
-import { MAX_CONNECTIONS } from "./src/database.ts";
+import { type MySqlSetting, parseDatabaseUrl, tlsOptions } from "./src/database-setting.ts";
 import { EmbeddedDriver } from "./src/embedded-connection.ts";
 import { Chunk, ChunkReplica } from "./src/files/chunk.ts";
 import { DownloadLink } from "./src/files/download-link.ts";
@@ -53,23 +53,35 @@ function sqliteOptions(path: string): Partial<Options> {
   });
 }
 
-function mysqlOptions(url: string): Partial<Options> {
+function mysqlOptions(setting: MySqlSetting): Partial<Options> {
+  const { host, port, user, password, database, socketPath, connectionLimit } = setting;
+  const ssl = tlsOptions(setting);
   return defineConfig({
     ...common,
     driver: BoundMySqlDriver,
-    clientUrl: url,
+    host,
+    port,
+    user,
+    password,
+    dbName: database,
     charset: "utf8mb4",
     // Bytes decide, so that both databases order and compare alike.
     collate: "utf8mb4_bin",
-    pool: { min: 0, max: MAX_CONNECTIONS },
-    driverOptions: { connectTimeout: CONNECT_TIMEOUT_MS },
+    pool: { min: 0, max: connectionLimit },
+    driverOptions: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      ...(ssl === undefined ? {} : { ssl }),
+      ...(socketPath === null ? {} : { socketPath }),
+    },
     migrations: { migrationsList: mysqlMigrations, snapshot: false },
   });
 }
 
 /** @param url `sqlite:<path>` or `mysql://…`, as in DATABASE_URL */
 export function databaseOptions(url: string): Partial<Options> {
-  return url.startsWith("sqlite:") ? sqliteOptions(url.slice("sqlite:".length)) : mysqlOptions(url);
+  const setting = parseDatabaseUrl(url);
+  if (setting === undefined) throw new TypeError("This is no URL of a database.");
+  return setting.kind === "SQLITE" ? sqliteOptions(setting.path) : mysqlOptions(setting);
 }
 
 /** For the MikroORM command line. */

@@ -6,6 +6,7 @@ import { Passwords } from "./accounts/passwords.ts";
 import { QuotaService } from "./accounts/quota-service.ts";
 import { BackgroundJob } from "./background.ts";
 import type { Config } from "./config.ts";
+import { describeDatabase, parseDatabaseUrl } from "./database-setting.ts";
 import { DownloadLinkService } from "./files/download-link-service.ts";
 import { DownloadService } from "./files/download-service.ts";
 import { FileService } from "./files/file-service.ts";
@@ -142,9 +143,9 @@ const UNSAFE =
 /** Where things are, for the person who started the service. */
 export function describe(config: Config, address: string, nodeReports: readonly NodeReport[]): string {
   const path = (text: string) => (isAbsolute(text) ? text : resolve(text));
-  const database = config.databaseUrl.startsWith("sqlite:")
-    ? `embedded SQLite, ${path(config.databaseUrl.slice("sqlite:".length))}`
-    : config.databaseUrl.replace(/\/\/[^@]*@/, "//");
+  const setting = parseDatabaseUrl(config.databaseUrl);
+  const database =
+    setting?.kind === "MYSQL" ? describeDatabase(setting) : `embedded SQLite, ${path(setting?.path ?? "")}`;
   const nodes = config.storageNodes.map(
     (node) => `${node.name} ${node.kind === "LOCAL" ? path(node.directory) : placeOf(node)}`,
   );

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
 import ms, { type StringValue } from "ms";
 import { z } from "zod";
+import { ConfigError } from "./config-error.ts";
+import { DATABASE_URL_TAKES, parseDatabaseUrl } from "./database-setting.ts";
 import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
 import { misspelledSettings } from "./setting-names.ts";
 import { LARGEST_RESERVATION } from "./storage/memory-budget.ts";
@@ -125,9 +127,7 @@ const storageNodes = z
 const databaseUrl = z
   .string()
   .default("sqlite:storage/metadata.sqlite")
-  .refine((url) => /^sqlite:.+/.test(url) || (/^mysql:\/\/[^/]+\/[^/?]+/.test(url) && URL.canParse(url)), {
-    error: "sqlite:<path of a file> or mysql://user:password@host:port/database",
-  });
+  .refine((url) => parseDatabaseUrl(url) !== undefined, { error: DATABASE_URL_TAKES });
 
 const corsOrigins = z
   .string()
@@ -222,9 +222,6 @@ export interface Config {
   misspelled: string[];
 }
 
-/** A setting that can't be used: one line that names the variable, its value and what it takes. */
-export class ConfigError extends Error {}
-
 /** The embedded database has one connection, in one process. */
 function workerCount(workers: string, databaseUrl: string): number {
   if (databaseUrl.startsWith("mysql:")) return workers === "auto" ? availableParallelism() : Number(workers);
@@ -234,12 +231,8 @@ function workerCount(workers: string, databaseUrl: string): number {
   );
 }
 
-/** A key may also have been given as an option, where none belongs. */
-function withoutSecrets(value: string): string {
-  return value
-    .replace(/(:\/\/[^:/@]*:)[^@]*@/g, "$1***@")
-    .replace(/([?&](?!endpoint=|region=)[^=&,]*=)[^&,]*/g, "$1***");
-}
+/** Those that may hold passwords and keys, in whatever form they were given. */
+const SECRET_SETTINGS = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS"];
 
 /** @throws ConfigError */
 export function readConfig(environment: Record<string, string | undefined>): Config {
@@ -249,7 +242,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const name = String(issue?.path[0]);
-    throw new ConfigError(`${name}=${withoutSecrets(set[name] ?? "")} can't be used: it takes ${issue?.message}.`);
+    const shown = SECRET_SETTINGS.includes(name) ? name : `${name}=${set[name] ?? ""}`;
+    throw new ConfigError(`${shown} can't be used: it takes ${issue?.message}.`);
   }
   const { data } = parsed;
   if (data.REPLICAS > data.STORAGE_NODES.length) {

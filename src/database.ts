@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MikroORM, type Options } from "@mikro-orm/core";
 import type { SqlEntityManager } from "@mikro-orm/sql";
 import { isBusy, isReadOnly, isRolledBack, translated, wasCreatedMeanwhile } from "./database-errors.ts";
+import { EmbeddedDriver } from "./embedded-connection.ts";
 import { ServiceUnavailableError } from "./errors.ts";
 import type { BoundMySqlConnection } from "./mysql-connection.ts";
 import type { MySqlSessions } from "./mysql-sessions.ts";
@@ -15,8 +16,6 @@ const RETRY_MS = 10_000;
 /** How long at most until a lock that another process holds on SQLite's file is asked for again. */
 const BUSY_PAUSE_MS = 100;
 
-/** Of a MySQL server, that an instance uses. */
-export const MAX_CONNECTIONS = 16;
 const CONNECTION_PATIENCE_MS = 5_000;
 /** The embedded database has one connection, and a slow disk may take long for each of those in front. */
 const EMBEDDED_PATIENCE_MS = 20_000;
@@ -37,13 +36,13 @@ export class Database {
   /** Whether the last transaction failed for a reason other than its own. */
   #failsToWrite = false;
 
-  private constructor(orm: MikroORM, dialect: "mysql" | "sqlite") {
+  private constructor(orm: MikroORM) {
     this.orm = orm;
-    this.dialect = dialect;
+    this.dialect = orm.driver instanceof EmbeddedDriver ? "sqlite" : "mysql";
     // The connections' own queues know no end to waiting.
     this.#turnstile =
-      dialect === "mysql"
-        ? new Turnstile(MAX_CONNECTIONS, CONNECTION_PATIENCE_MS)
+      this.dialect === "mysql"
+        ? new Turnstile(orm.config.get("pool").max ?? 1, CONNECTION_PATIENCE_MS)
         : new Turnstile(1, EMBEDDED_PATIENCE_MS);
   }
 
@@ -51,7 +50,7 @@ export class Database {
   static async open(options: Partial<Options>, openOptions: OpenOptions = {}): Promise<Database> {
     const { durability = "fsync", log: logger = () => {} } = openOptions;
     const orm = await MikroORM.init({ ...options, logger, colors: false } as Options);
-    const database = new Database(orm, options.clientUrl === undefined ? "sqlite" : "mysql");
+    const database = new Database(orm);
     try {
       await database.#prepare(durability);
     } catch (error) {

@@ -1,12 +1,25 @@
+import { Writable } from "node:stream";
 import type { FastifyRequest } from "fastify";
 import { type DestinationStream, type Logger, pino, type SerializedError, stdSerializers } from "pino";
 import pretty, { type PrettyOptions } from "pino-pretty";
+import { LogDestination } from "./log-destination.ts";
 
 type RequestLine = ReturnType<typeof describeRequest>;
 
-/** Without the query, which may hold a download link's secret. */
+/** What a path may have that holds no secret: the words of our routes, ids and numbers. */
+const PLAIN_SEGMENT = /^[\w.-]{1,36}$/;
+
+/** Without the query, which may hold a download link's secret, and without what looks unlike a path of ours. */
+function describePath(url: string): string {
+  const [path = ""] = url.split(/[?#;]/, 1);
+  return path
+    .split("/")
+    .map((segment) => (segment === "" || PLAIN_SEGMENT.test(segment) ? segment : "…"))
+    .join("/");
+}
+
 function describeRequest(request: FastifyRequest) {
-  return { method: request.method, path: request.url.split("?", 1)[0], remoteAddress: request.ip };
+  return { method: request.method, path: describePath(request.url), remoteAddress: request.ip };
 }
 
 /** Without a database error's statement: its values are people's data. */
@@ -20,6 +33,34 @@ export function createLogger(level: string, destination: DestinationStream = sta
   return pino({ level, serializers: { req: describeRequest, err: describeError } }, destination);
 }
 
+export interface ServerLog {
+  log: Logger;
+  /** Resolves when all has been written, or can't be for now. */
+  flush(): Promise<void>;
+}
+
+/** The log of a server, which serves on whatever becomes of its log. */
+export function createServerLog(level: string): ServerLog {
+  const destination = new LogDestination();
+  const log = createLogger(
+    level,
+    process.stderr.isTTY ? pretty({ ...TERMINAL, destination: toStream(destination) }) : destination,
+  );
+  destination.onRecovered = (dropped) =>
+    log.warn({ dropped }, "the log could not be written for a while: lines were dropped");
+  return { log, flush: () => destination.flush() };
+}
+
+function toStream(destination: LogDestination): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(line: string | Buffer, _encoding, done) {
+      destination.write(line.toString());
+      done();
+    },
+  });
+}
+
 /** A request in the words of its first line and its answer. */
 function forTerminal(line: Record<string, unknown>, messageKey: string): string {
   const { req, res, responseTime } = line as { req?: RequestLine; res?: { statusCode: number }; responseTime?: number };
@@ -29,7 +70,6 @@ function forTerminal(line: Record<string, unknown>, messageKey: string): string 
 }
 
 const TERMINAL: PrettyOptions = {
-  destination: 2,
   sync: true,
   translateTime: "SYS:HH:MM:ss",
   ignore: "pid,hostname,reqId,req,res,responseTime",
@@ -37,5 +77,5 @@ const TERMINAL: PrettyOptions = {
 };
 
 function standardError(): DestinationStream {
-  return process.stderr.isTTY ? pretty(TERMINAL) : pino.destination({ dest: 2, sync: true });
+  return process.stderr.isTTY ? pretty({ ...TERMINAL, destination: 2 }) : pino.destination({ dest: 2, sync: true });
 }

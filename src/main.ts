@@ -1,7 +1,8 @@
 import cluster from "node:cluster";
-import { ConfigError, readConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { StowageError } from "./errors.ts";
-import { createLogger } from "./logging.ts";
+import { createServerLog } from "./logging.ts";
 import { serve } from "./serve.ts";
 import { reportReady, runWorkers, WorkerError } from "./workers.ts";
 
@@ -16,15 +17,18 @@ function explain(error: unknown): unknown {
   return code !== undefined && syscall !== undefined ? `Stowage can't start: ${message}` : error;
 }
 
+// Nobody may read what is printed: that stops nothing.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
 // What is stored is for the service's own user alone.
 process.umask(0o077);
 
 try {
   const config = readConfig(process.env);
-  const log = createLogger(config.logLevel);
-  if (cluster.isPrimary) for (const line of config.misspelled) log.warn(line);
-  if (cluster.isWorker) reportReady(await serve(config, log));
-  else console.log(config.workers > 1 ? await runWorkers(config.workers, log) : await serve(config, log));
+  const serverLog = createServerLog(config.logLevel);
+  if (cluster.isPrimary) for (const line of config.misspelled) serverLog.log.warn(line);
+  if (cluster.isWorker) reportReady(await serve(config, serverLog));
+  else console.log(config.workers > 1 ? await runWorkers(config.workers, serverLog) : await serve(config, serverLog));
 } catch (error) {
   console.error(explain(error));
   process.exit(1);

@@ -1,13 +1,13 @@
-import type { Logger } from "pino";
 import { compose, describe } from "./compose.ts";
 import type { Config } from "./config.ts";
+import type { ServerLog } from "./logging.ts";
 import { closeOnSignals } from "./shutdown.ts";
 
 /** Runs the service in this process until a signal ends it. @returns what to tell the person who started it */
-export async function serve(config: Config, log: Logger): Promise<string> {
-  const composing = compose(config, log);
+export async function serve(config: Config, serverLog: ServerLog): Promise<string> {
+  const composing = compose(config, serverLog.log);
   // Before anything listens: from then on, requests are in flight.
-  closeOnSignals(async () => (await composing).close(), log);
+  closeOnSignals(async () => (await composing).close(), serverLog);
   const service = await composing;
   try {
     const address = await service.listen();

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
-import type { Logger } from "pino";
+import type { ServerLog } from "./logging.ts";
 import { closeOnSignals } from "./shutdown.ts";
 
 /** A worker that ended sooner than this after its start is replaced only after as long, lest a fault spin. */
@@ -24,14 +24,15 @@ export function reportReady(banner: string): void {
  * @returns what the first of them reported, when all listen
  * @throws WorkerError when one ends instead
  */
-export async function runWorkers(count: number, log: Logger): Promise<string> {
+export async function runWorkers(count: number, serverLog: ServerLog): Promise<string> {
+  const { log } = serverLog;
   let closing = false;
   // Before anything listens: from then on, requests are in flight.
   closeOnSignals(async () => {
     closing = true;
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     await Promise.all(workers.map(end));
-  }, log);
+  }, serverLog);
   const start = async () => {
     try {
       return await ready(cluster.fork());
