@@ -20,6 +20,9 @@ const CONNECTION_PATIENCE_MS = 5_000;
 /** The embedded database has one connection, and a slow disk may take long for each of those in front. */
 const EMBEDDED_PATIENCE_MS = 20_000;
 const PROBE_MS = 3_000;
+/** At once; the others wait. */
+const LONG_READS = 4;
+const LONG_PATIENCE_MS = 10_000;
 
 export interface OpenOptions {
   /** Of the embedded database; a MySQL server has its own settings. */
@@ -32,6 +35,7 @@ export class Database {
   readonly orm: MikroORM;
   readonly dialect: "mysql" | "sqlite";
   readonly #turnstile: Turnstile;
+  readonly #longReads: Turnstile;
   #sessions: MySqlSessions | undefined;
   /** Whether the last transaction failed for a reason other than its own. */
   #failsToWrite = false;
@@ -44,6 +48,7 @@ export class Database {
       this.dialect === "mysql"
         ? new Turnstile(orm.config.get("pool").max ?? 1, CONNECTION_PATIENCE_MS)
         : new Turnstile(1, EMBEDDED_PATIENCE_MS);
+    this.#longReads = new Turnstile(LONG_READS, LONG_PATIENCE_MS);
   }
 
   /** Connects, and brings the schema up to date. A MySQL database that does not exist is created. */
@@ -102,10 +107,15 @@ export class Database {
     return this.orm.em.fork() as EntityManager;
   }
 
-  /** @throws ServiceUnavailableError when the database is away */
-  async read<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+  /**
+   * @param isLong whether it reads much, by statements whose `loggerContext` says so: it is kept off the event loop
+   * @throws ServiceUnavailableError when the database is away
+   */
+  async read<T>(work: (em: EntityManager) => Promise<T>, { isLong = false } = {}): Promise<T> {
+    const atOnce = () => this.#turnstile.pass(() => work(this.#em()));
+    const long = () => this.#longReads.pass(this.dialect === "mysql" ? atOnce : () => work(this.#em()));
     try {
-      return await this.#whileFree(() => this.#turnstile.pass(() => work(this.#em())));
+      return await this.#whileFree(isLong ? long : atOnce);
     } catch (error) {
       throw translated(error);
     }

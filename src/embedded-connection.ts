@@ -3,6 +3,7 @@ import type { Configuration, LoggingOptions, Transaction } from "@mikro-orm/core
 import { AbstractSqlDriver, BaseSqliteConnection, SqlitePlatform } from "@mikro-orm/sql";
 import { CompiledQuery, SqliteDialect } from "kysely";
 import { bind, type Statement } from "./bound-statement.ts";
+import { EmbeddedReader } from "./embedded-reader.ts";
 
 /** Statements that are kept prepared. */
 const MAX_PREPARED = 256;
@@ -103,7 +104,19 @@ function toValue(value: unknown): unknown {
   return typeof value === "bigint" || value instanceof Uint8Array ? value : String(value);
 }
 
+/** Whether who asks said so. */
+function isLong(context: LoggingOptions | undefined): boolean {
+  return (context as { isLong?: boolean } | undefined)?.isLong === true;
+}
+
 class BoundSqliteConnection extends BaseSqliteConnection {
+  readonly #reader = new EmbeddedReader(this.config.get("dbName") as string);
+
+  override async close(force?: boolean): Promise<void> {
+    await this.#reader.close();
+    await super.close(force);
+  }
+
   override createKyselyDialect(): SqliteDialect {
     const path = this.config.get("dbName") as string;
     return new SqliteDialect({
@@ -126,6 +139,9 @@ class BoundSqliteConnection extends BaseSqliteConnection {
     await this.ensureConnection();
     const { sql, values } = bind(this.platform, query, params);
     const run = async () => {
+      if (ctx === undefined && method === "all" && isLong(loggerContext)) {
+        return (await this.#reader.all({ sql, values: values.map(toValue) })) as T;
+      }
       const result = await (ctx ?? this.getClient()).executeQuery(CompiledQuery.raw(sql, values.map(toValue)));
       return this.transformRawResult<T>(result, method);
     };

@@ -4,7 +4,8 @@ import { v7 as uuidv7 } from "uuid";
 import type { Database, EntityManager } from "../database.ts";
 import { BadUserInputError, StowageError, UnauthenticatedError } from "../errors.ts";
 import { AccessToken } from "./access-token.ts";
-import { type Credentials, checkPasswordLength, checkRegistration } from "./credentials.ts";
+import { type Credentials, checkRegistration } from "./credentials.ts";
+import { checkAttempt } from "./password.ts";
 import type { Passwords } from "./passwords.ts";
 import { User } from "./user.ts";
 
@@ -50,17 +51,18 @@ export class AccountService {
   /**
    * Makes an account and signs in. The same registration again, password and all, signs in: the answer to the first
    * may have been lost.
+   * @param client whose turn it has to be, such as an address
    * @throws StowageError CONFLICT with the `field` that is taken, FORBIDDEN while registration is closed
    */
-  async register(input: Credentials): Promise<SignedIn> {
+  async register(input: Credentials, client: string): Promise<SignedIn> {
     if (!this.#options.registrationOpen) {
       throw new StowageError("FORBIDDEN", "Registration is closed on this server. Ask its operator for an account.");
     }
     const { usernameKey, emailKey } = checkRegistration(input);
     const taken = await this.#taken(usernameKey, emailKey);
-    if (taken !== null) return this.#registerAgain(taken, input, usernameKey, emailKey);
+    if (taken !== null) return this.#registerAgain(taken, { ...input, usernameKey, emailKey }, client);
 
-    const passwordHash = await this.#passwords.hash(input.password);
+    const passwordHash = await this.#passwords.hash(input.password, client);
     const { username, email } = input;
     const createdAt = new Date();
     const user = {
@@ -82,22 +84,25 @@ export class AccountService {
       if (!(error instanceof UniqueConstraintViolationException)) throw error;
       const winner = await this.#taken(usernameKey, emailKey);
       if (winner === null) throw error;
-      return this.#registerAgain(winner, input, usernameKey, emailKey);
+      return this.#registerAgain(winner, { ...input, usernameKey, emailKey }, client);
     }
   }
 
-  /** @param login a username or an email address, in any case */
-  async login(login: string, password: string): Promise<SignedIn> {
+  /**
+   * @param login a username or an email address, in any case
+   * @param client whose turn it has to be, such as an address
+   */
+  async login(login: string, password: string, client: string): Promise<SignedIn> {
     if (login.length > 254 || login.includes("\0")) {
       throw new BadUserInputError("login", "login takes a username or an email address.");
     }
-    checkPasswordLength(password, 0);
+    checkAttempt(password);
     // The databases differ in whether spaces at the end count; here they don't.
     const key = login.trim().toLowerCase();
     const user = await this.#database.read((em) =>
       em.findOne(User, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
     );
-    const matches = await this.#passwords.verify(user?.passwordHash, password);
+    const matches = await this.#passwords.verify(user?.passwordHash, password, client);
     if (user === null || !matches) {
       throw new UnauthenticatedError("There is no user with this name or email address and this password.");
     }
@@ -138,9 +143,16 @@ export class AccountService {
     return this.#database.read((em) => em.findOne(User, { $or: [{ usernameKey }, { emailKey }] }));
   }
 
-  async #registerAgain(user: User, input: Credentials, usernameKey: string, emailKey: string): Promise<SignedIn> {
+  async #registerAgain(
+    user: User,
+    input: Credentials & { usernameKey: string; emailKey: string },
+    client: string,
+  ): Promise<SignedIn> {
+    const { usernameKey, emailKey, password } = input;
     const same = user.usernameKey === usernameKey && user.emailKey === emailKey;
-    if (same && (await this.#passwords.verify(user.passwordHash, input.password))) {
+    // Verified in any case: how long it takes doesn't tell whose address it is.
+    const matches = await this.#passwords.verify(same ? user.passwordHash : undefined, password, client);
+    if (matches) {
       return this.#database.transaction((em) => this.#issueToken(em, user));
     }
     const [field, what] = user.usernameKey === usernameKey ? ["username", "username"] : ["email", "email address"];

@@ -1,4 +1,5 @@
 import { BadUserInputError } from "../errors.ts";
+import { checkChosen } from "./password.ts";
 
 export interface Credentials {
   username: string;
@@ -31,16 +32,6 @@ export function checkRegistration({ username, email, password }: Credentials): {
       "email takes an address such as ada@example.org, at most 254 characters long.",
     );
   }
-  checkPasswordLength(password, 8);
+  checkChosen(password, { username, email });
   return { usernameKey: username.toLowerCase(), emailKey: email.toLowerCase() };
-}
-
-/** In characters, as a person counts them: an emoji is one. */
-export function checkPasswordLength(password: string, min: number): void {
-  const length = [...password].length;
-  if (length < min || length > 256) {
-    const takes = min === 0 ? "at most 256" : `${min} to 256`;
-    throw new BadUserInputError("password", `password takes ${takes} characters; this one has ${length}.`);
-  }
-  if (!password.isWellFormed()) throw new BadUserInputError("password", "password takes well-formed Unicode.");
 }

@@ -1,6 +1,6 @@
 import argon2 from "argon2";
-import pLimit from "p-limit";
-import { StowageError } from "../errors.ts";
+import { FairQueue } from "./fair-queue.ts";
+import { candidates, prepare } from "./password.ts";
 
 /** argon2id as the OWASP Password Storage Cheat Sheet recommends: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -10,9 +10,13 @@ const CONCURRENCY = 2;
 const MAX_WAITING = 256;
 const ESTIMATED_MS = 40;
 
-/** Hashes and verifies passwords off the event loop, in bounded memory. */
+/** Hashes and verifies passwords off the event loop, in bounded memory, and each client's in turn. */
 export class Passwords {
-  readonly #limit = pLimit(CONCURRENCY);
+  readonly #queue = new FairQueue({
+    concurrency: CONCURRENCY,
+    maxWaiting: MAX_WAITING,
+    retryAfterSeconds: Math.ceil((MAX_WAITING * ESTIMATED_MS) / CONCURRENCY / 1000),
+  });
   readonly #noOnesHash: string;
 
   private constructor(noOnesHash: string) {
@@ -23,25 +27,20 @@ export class Passwords {
     return new Passwords(await argon2.hash("no one's password", parameters));
   }
 
-  hash(password: string): Promise<string> {
-    return this.#run(() => argon2.hash(password, parameters));
+  /** @param client whose turn it has to be */
+  hash(password: string, client: string): Promise<string> {
+    return this.#queue.run(client, () => argon2.hash(prepare(password), parameters));
   }
 
   /** Takes as long for a user that doesn't exist, whose hash is undefined, as for a wrong password. */
-  async verify(hash: string | undefined, password: string): Promise<boolean> {
-    const matches = await this.#run(() => argon2.verify(hash ?? this.#noOnesHash, password));
-    return matches && hash !== undefined;
-  }
-
-  #run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#limit.pendingCount >= MAX_WAITING) {
-      const retryAfterSeconds = Math.ceil((MAX_WAITING * ESTIMATED_MS) / CONCURRENCY / 1000);
-      throw new StowageError(
-        "RATE_LIMITED",
-        `Too many people are signing in at the moment. Try again in ${retryAfterSeconds} seconds.`,
-        { retryAfterSeconds },
-      );
-    }
-    return this.#limit(work);
+  async verify(hash: string | undefined, password: string, client: string): Promise<boolean> {
+    return this.#queue.run(client, async () => {
+      let matches = false;
+      for (const candidate of candidates(password)) {
+        matches = (await argon2.verify(hash ?? this.#noOnesHash, candidate)) && hash !== undefined;
+        if (matches) break;
+      }
+      return matches;
+    });
   }
 }

@@ -4,7 +4,7 @@ import { User } from "../accounts/user.ts";
 import type { Database, EntityManager } from "../database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
 import { StoredFile } from "./file.ts";
-import { checkFilename, filenameKey } from "./filename.ts";
+import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "./filename.ts";
 import { isId } from "./id.ts";
 import { type ManifestEntry, readManifest, readManifestFrom } from "./manifest-reader.ts";
 import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
@@ -50,10 +50,10 @@ export class FileService {
   }
 
   async list(user: User, { search, orderBy, ...page }: FileListing): Promise<Page<StoredFile>> {
-    if (search != null && (search.length > 255 || search.includes("\0"))) {
-      throw new BadUserInputError("search", "search takes at most 255 characters, and no NUL.");
+    if (search != null && ([...search].length > MAX_FILENAME_LENGTH || search.includes("\0"))) {
+      throw new BadUserInputError("search", `search takes at most ${MAX_FILENAME_LENGTH} characters, and no NUL.`);
     }
-    const order = { name: orderBy, ...fileOrders[orderBy] };
+    const order = { name: orderBy, ...fileOrders[orderBy], isLong: Boolean(search) };
     // With an empty array for its value the fragment is formatted once. With an operator it would be twice, and a `?` in
     // the search would be taken for a placeholder.
     const matches = () => (search ? { [raw("instr(filename_key, ?) > 0", [filenameKey(search)])]: [] } : {});

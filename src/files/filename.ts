@@ -3,7 +3,8 @@ import { BadUserInputError } from "../errors.ts";
 /** What a file is called whose client gave it no name, by protocols where it needn't. */
 export const NAMELESS = "unnamed";
 
-const MAX_LENGTH = 255;
+/** In characters, as a person counts them: an emoji is one. */
+export const MAX_FILENAME_LENGTH = 255;
 const MAX_KEY_LENGTH = 512;
 /** Control characters, line and paragraph separators, and the overrides that make a name read as another. */
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
@@ -17,7 +18,7 @@ export function checkFilename(filename: string): void {
     throw new BadUserInputError("filename", `filename ${why}.`);
   };
   const { length } = [...filename];
-  if (length > MAX_LENGTH) refuse(`takes at most ${MAX_LENGTH} characters; this one has ${length}`);
+  if (length > MAX_FILENAME_LENGTH) refuse(`takes at most ${MAX_FILENAME_LENGTH} characters; this one has ${length}`);
   if (!filename.isWellFormed()) refuse("takes well-formed Unicode; this one has half of a surrogate pair");
   if (UNSEEN.test(filename)) refuse("takes no control characters, line breaks or text-direction overrides");
   if (/[/\\]/.test(filename)) refuse("takes a name without a path: no '/' and no '\\'");
@@ -25,7 +26,11 @@ export function checkFilename(filename: string): void {
   if (filename === "." || filename === "..") refuse("takes a name other than '.' and '..'");
 }
 
-/** What search and order by filename compare: the same for names that differ in case or in how accents are composed. */
+/**
+ * What search and order by filename compare: the same for names that differ in case or in how accents are composed. Case is
+ * folded, not lowered: a Greek sigma is lowered to another letter at a word's end.
+ */
 export function filenameKey(text: string): string {
-  return text.normalize("NFC").toLowerCase().normalize("NFC").slice(0, MAX_KEY_LENGTH);
+  const folded = Array.from(text.normalize("NFC").toUpperCase(), (character) => character.toLowerCase()).join("");
+  return folded.normalize("NFC").slice(0, MAX_KEY_LENGTH);
 }

@@ -1,4 +1,4 @@
-import { CursorError, type EntityName, type FilterQuery, ValidationError } from "@mikro-orm/core";
+import type { EntityName, FilterQuery } from "@mikro-orm/core";
 import type { Database } from "../database.ts";
 import { BadUserInputError } from "../errors.ts";
 
@@ -26,10 +26,14 @@ export interface PageOrder {
   properties: readonly { [property: string]: "asc" | "desc" }[];
   /** The index that begins with the condition's columns and goes on with the order's. */
   index: string;
+  /** Whether the condition has to look at each entry. */
+  isLong?: boolean;
 }
 
-function decodeCursor(order: PageOrder, after: string): string {
-  const refuse = () => {
+type Place = (string | number)[];
+
+function decodeCursor(order: PageOrder, after: string): Place {
+  const refuse = (): never => {
     throw new BadUserInputError("after", "after takes a cursor that an earlier page of the same order gave.");
   };
   const text = Buffer.from(after, "base64url").toString();
@@ -38,11 +42,30 @@ function decodeCursor(order: PageOrder, after: string): string {
   try {
     const values: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
     const scalar = (value: unknown) => Number.isFinite(value) || (typeof value === "string" && !value.includes("\0"));
-    if (!Array.isArray(values) || values.length !== order.properties.length || !values.every(scalar)) refuse();
+    if (Array.isArray(values) && values.length === order.properties.length && values.every(scalar)) return values;
   } catch {
-    refuse();
+    // Answered below, as any other text that is no cursor.
   }
-  return cursor;
+  return refuse();
+}
+
+function encodeCursor(order: PageOrder, names: readonly string[], node: object): string {
+  const values = names.map((name) => (node as Record<string, unknown>)[name]);
+  const cursor = Buffer.from(JSON.stringify(values)).toString("base64url");
+  return Buffer.from(`${order.name}:${cursor}`).toString("base64url");
+}
+
+/**
+ * What lies behind a place, as conditions in their order: the same in all properties but the last, then in all but the
+ * last two, and so on. Each is a range of the index; both together, with `or`, would be read from its beginning.
+ */
+function stretchesBehind(order: PageOrder, names: readonly string[], place: Place): object[] {
+  return names.map((_, index) => {
+    const last = names.length - 1 - index;
+    const same = Object.fromEntries(names.slice(0, last).map((name, i) => [name, place[i]]));
+    const name = names[last] as string;
+    return { ...same, [name]: { [order.properties[last]?.[name] === "asc" ? "$gt" : "$lt"]: place[last] } };
+  });
 }
 
 /**
@@ -56,31 +79,35 @@ export async function findPage<T extends object>(
   order: PageOrder,
   { first, after }: PageRequest,
 ): Promise<Page<T>> {
+  const { isLong = false } = order;
   if (!Number.isInteger(first) || first < 0 || first > MAX_PAGE_SIZE) {
     throw new BadUserInputError("first", `first takes 0 to ${MAX_PAGE_SIZE}.`);
   }
-  const position = after == null ? undefined : decodeCursor(order, after);
-  const totalCount = () => database.read((em) => em.count(entity, where() as never));
-  if (first === 0) return { edges: [], hasNextPage: false, endCursor: null, totalCount };
+  const names = order.properties.flatMap((property) => Object.keys(property));
+  const stretches = after == null ? [{}] : stretchesBehind(order, names, decodeCursor(order, after));
+  const totalCount = () =>
+    database.read((em) => em.count(entity, where() as never, { loggerContext: { isLong } }), { isLong });
 
-  try {
-    const found = await database.read((em) =>
-      em.findByCursor(entity, {
-        where: where(),
-        first,
-        ...(position === undefined ? {} : { after: position }),
-        orderBy: order.properties,
-        includeCount: false,
-        // Left alone, MariaDB reads the condition's part of the index up to the cursor: deep pages would be slow.
-        ...(database.dialect === "mysql" && { indexHint: `force index (${order.index})` }),
-      } as never),
-    );
-    const nodes = found.items as T[];
-    const cursorOf = (node: T) => Buffer.from(`${order.name}:${found.from(node as never)}`).toString("base64url");
-    const edges = nodes.map((node) => ({ cursor: cursorOf(node), node }));
-    return { edges, hasNextPage: found.hasNextPage, endCursor: edges.at(-1)?.cursor ?? null, totalCount };
-  } catch (error) {
-    if (!(error instanceof CursorError || error instanceof ValidationError)) throw error;
-    throw new BadUserInputError("after", "after takes a cursor that an earlier page of the same order gave.");
-  }
+  const found = await database.read(
+    async (em) => {
+      const nodes: T[] = [];
+      for (const stretch of stretches) {
+        // One more tells whether there is a next page.
+        const limit = first + 1 - nodes.length;
+        if (limit === 0) break;
+        const options = {
+          limit,
+          orderBy: order.properties,
+          loggerContext: { isLong },
+          // Left alone, MariaDB reads the condition's part of the index up to the cursor: deep pages would be slow.
+          ...(database.dialect === "mysql" && { indexHint: `force index (${order.index})` }),
+        };
+        nodes.push(...(await em.find(entity, { $and: [where(), stretch] } as never, options as never)));
+      }
+      return nodes;
+    },
+    { isLong },
+  );
+  const edges = found.slice(0, first).map((node) => ({ cursor: encodeCursor(order, names, node), node }));
+  return { edges, hasNextPage: found.length > first, endCursor: edges.at(-1)?.cursor ?? null, totalCount };
 }

@@ -30,13 +30,16 @@ export class AccountResolver {
     description:
       "Makes an account and signs in. The same registration again, password and all, signs in. CONFLICT (`field`) when username or email is taken, FORBIDDEN while registration is closed.",
   })
-  async register(@Arg("input", () => RegisterInput) input: RegisterInput): Promise<AuthPayload> {
-    return AuthPayload.of(await this.#accounts.register(input));
+  async register(
+    @Ctx() context: GraphQLContext,
+    @Arg("input", () => RegisterInput) input: RegisterInput,
+  ): Promise<AuthPayload> {
+    return AuthPayload.of(await this.#accounts.register(input, context.client));
   }
 
   @Mutation(() => AuthPayload, { description: "UNAUTHENTICATED when login and password don't belong together." })
-  async login(@Arg("input", () => LoginInput) input: LoginInput): Promise<AuthPayload> {
-    return AuthPayload.of(await this.#accounts.login(input.login, input.password));
+  async login(@Ctx() context: GraphQLContext, @Arg("input", () => LoginInput) input: LoginInput): Promise<AuthPayload> {
+    return AuthPayload.of(await this.#accounts.login(input.login, input.password, context.client));
   }
 
   @Mutation(() => Boolean, { description: "Revokes the token that the request came with; again, it stays revoked." })

@@ -54,3 +54,11 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   const field = code === "BAD_USER_INPUT" ? fieldOf(formatted.message) : undefined;
   return { message: shortened(formatted.message), ...where, extensions: { code, ...(field && { field }), requestId } };
 }
+
+/** For who may not ask for the schema: GraphQL's messages would tell names of it that come near. */
+export function withoutSuggestions(format: typeof formatError): typeof formatError {
+  return (formatted, error) => {
+    const told = format(formatted, error);
+    return { ...told, message: told.message.replace(/ Did you mean .*\?/gs, "") };
+  };
+}

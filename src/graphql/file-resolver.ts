@@ -3,7 +3,7 @@ import type { FileOrder, FileService } from "../files/file-service.ts";
 import { UserType } from "./account-types.ts";
 import { type GraphQLContext, signedIn } from "./context.ts";
 import { ChunkType, FileConnection, FileOrderEnum, FileType } from "./file-types.ts";
-import { listComplexity } from "./page-types.ts";
+import { listComplexity, searchComplexity } from "./page-types.ts";
 
 @Resolver(() => FileType)
 export class FileResolver {
@@ -24,7 +24,7 @@ export class FileResolver {
 
   @Query(() => FileConnection, {
     description: "The caller's complete files. `search` matches a part of the filename, ignoring case.",
-    complexity: listComplexity,
+    complexity: searchComplexity,
   })
   async files(
     @Ctx() context: GraphQLContext,

@@ -2,6 +2,7 @@ import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
+import { clientOf } from "../http/connections/connection-limits.ts";
 import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
 import { expectBody, inTimeOrCut } from "../http/parsed-body.ts";
 import { RequestBodyError } from "../http/request-body-error.ts";
@@ -45,6 +46,7 @@ export function registerGraphQLRoute(
       let user: ReturnType<GraphQLContext["user"]> | undefined;
       return {
         requestId: request.id,
+        client: clientOf(request.ip),
         token,
         user: () => {
           user ??= token === undefined ? Promise.resolve(null) : accounts.authenticate(token);

@@ -48,6 +48,15 @@ function checkVariables(schema: GraphQLSchema, operation: OperationDefinitionNod
   if (errors?.[0] !== undefined) throw badInput(errors[0]);
 }
 
+/** Validation passes over operations of a kind that there isn't. */
+function checkOperation(schema: GraphQLSchema, operation: OperationDefinitionNode): void {
+  if (schema.getRootType(operation.operation) != null) return;
+  throw new GraphQLError(`This API has no ${operation.operation}s.`, {
+    nodes: operation,
+    extensions: { code: ApolloServerErrorCode.OPERATION_RESOLUTION_FAILURE, http: { status: 400 } },
+  });
+}
+
 function badInput({ message, nodes }: GraphQLError): GraphQLError {
   const extensions = { code: ApolloServerErrorCode.BAD_USER_INPUT, http: { status: 400 } };
   return new GraphQLError(message, { nodes, extensions });
@@ -73,6 +82,7 @@ export const complexityLimit: ApolloServerPlugin<GraphQLContext> = {
       async didResolveOperation({ schema, document, operation, operationName, request }) {
         // Named, but not there: executing it says so.
         if (operation === undefined) return;
+        checkOperation(schema, operation);
         checkVariables(schema, operation, request.variables ?? {});
         const complexity = complexityOf({
           schema,

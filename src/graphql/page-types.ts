@@ -58,6 +58,14 @@ export function connectionOf<Entity, Node extends object>(
   return Connection;
 }
 
+/** What looking at each of a user's files costs, in fields: so many are answered in about the same time. */
+const SEARCH_COST = 10_000;
+
+/** A list that is searched costs what it looks at, once for its entries and once for their number. */
+export function searchComplexity(options: ComplexityEstimatorArgs): number {
+  return listComplexity(options) + (options.args["search"] ? 2 * SEARCH_COST : 0);
+}
+
 /** A list costs as much as its `first` entries. */
 export function listComplexity({ args, childComplexity }: ComplexityEstimatorArgs): number {
   return 1 + Math.max(args["first"], 0) * childComplexity;

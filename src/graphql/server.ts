@@ -2,7 +2,7 @@ import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin } from 
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import type { GraphQLSchema } from "graphql";
 import type { GraphQLContext } from "./context.ts";
-import { causeToLog, formatError } from "./error-mapping.ts";
+import { causeToLog, formatError, withoutSuggestions } from "./error-mapping.ts";
 import { complexityLimit, validationRules } from "./limits.ts";
 import { MAX_TOKENS } from "./request-limits.ts";
 
@@ -49,6 +49,7 @@ export async function startApollo(
   const apollo = new ApolloServer<GraphQLContext>({
     schema,
     introspection: options.introspection,
+    hideSchemaDetailsFromClientErrors: !options.introspection,
     logger: options.logger,
     includeStacktraceInErrorResponses: false,
     csrfPrevention: true,
@@ -59,7 +60,7 @@ export async function startApollo(
     parseOptions: { maxTokens: MAX_TOKENS },
     validationRules,
     validationOptions: { maxErrors: MAX_ERRORS },
-    formatError,
+    formatError: options.introspection ? formatError : withoutSuggestions(formatError),
     plugins: [logErrors, retryAfter, complexityLimit, ApolloServerPluginLandingPageDisabled()],
   });
   await apollo.start();

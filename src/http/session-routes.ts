@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService, SignedIn } from "../accounts/account-service.ts";
 import { BadUserInputError, StowageError } from "../errors.ts";
+import { clientOf } from "./connections/connection-limits.ts";
 import { expectBody } from "./parsed-body.ts";
 import { isFromPage, requestToken } from "./request-token.ts";
 import { clearSessionCookie, writeSessionCookie } from "./session-cookie.ts";
@@ -30,11 +31,11 @@ export function registerSessionRoutes(app: FastifyInstance, accounts: AccountSer
 
   app.post("/registration", options, async (request, reply) => {
     const input = textFields(request.body, ["username", "email", "password"]);
-    return answerWithCookie(request, reply, await accounts.register(input));
+    return answerWithCookie(request, reply, await accounts.register(input, clientOf(request.ip)));
   });
   app.post("/session", options, async (request, reply) => {
     const { login, password } = textFields(request.body, ["login", "password"]);
-    return answerWithCookie(request, reply, await accounts.login(login, password));
+    return answerWithCookie(request, reply, await accounts.login(login, password, clientOf(request.ip)));
   });
   app.delete("/session", options, async (request, reply) => {
     const token = requestToken(request);

@@ -113,8 +113,51 @@ describe.each(dialects)("accounts on %s", (dialect) => {
     expect(failure).toMatchObject({ code: "BAD_USER_INPUT", field });
   });
 
+  test.each([
+    ["password", "most common"],
+    ["PASSWORD1", "most common"],
+    ["12345678", "most common"],
+    ["        ", "spaces only"],
+    ["\u00a0\u3000      ", "spaces only"],
+  ])("register: refuses the password %j, which others guess", async (password, why) => {
+    const { errors } = await nobody.send(REGISTER, { input: { ...inputFor(newName()), password } });
+    expect(errors).toMatchObject([{ extensions: { code: "BAD_USER_INPUT", field: "password" } }]);
+    expect(errors?.[0]?.message).toContain(why);
+  });
+
+  test("register: refuses one's own name or address as a password", async () => {
+    const input = inputFor(`${newName()}-long`);
+    for (const password of [input.username, input.username.toUpperCase(), input.email]) {
+      const failure = await nobody.failure(REGISTER, { input: { ...input, password } });
+      expect(failure).toMatchObject({ code: "BAD_USER_INPUT", field: "password" });
+    }
+  });
+
+  test("register: how long a conflict takes doesn't tell whether an address belongs to a name", async () => {
+    const [one, other] = [inputFor(newName()), inputFor(newName())];
+    await register(one);
+    await register(other);
+    const time = async (email: string) => {
+      const begun = performance.now();
+      const input = { ...one, email, password: "another password" };
+      expect((await nobody.failure(REGISTER, { input })).code).toBe("CONFLICT");
+      return performance.now() - begun;
+    };
+    const times: Record<string, number[]> = { [one.email]: [], [other.email]: [] };
+    for (let i = 0; i < 15; i++) for (const email of [one.email, other.email]) times[email]?.push(await time(email));
+    const [theirs, anothers] = Object.values(times).map((all) => all.sort((a, b) => a - b)[7] as number);
+    expect((theirs as number) / (anothers as number)).toBeLessThan(2);
+  });
+
+  test("login: the same password, typed with its accents composed or not", async () => {
+    const username = newName();
+    const { user } = await register(inputFor(username, "cafe\u0301 noir"));
+    expect((await login(username, "caf\u00e9 noir")).user.id).toBe(user.id);
+    expect((await login(username, "cafe\u0301 noir")).user.id).toBe(user.id);
+  });
+
   test("register and login: a password may be anything of 8 to 256 characters", async () => {
-    for (const password of ["        ", "pässwörd", "😀".repeat(8), "\0\n\t\u202e1234", "p".repeat(256)]) {
+    for (const password of ["   two words   ", "pässwörd", "😀".repeat(8), "\0\n\t\u202e1234", "p".repeat(256)]) {
       const username = newName();
       const { user } = await register(inputFor(username, password));
       expect((await login(username, password)).user.id).toBe(user.id);

@@ -45,6 +45,23 @@ describe.each(dialects)("files: hostile searches on %s", (dialect) => {
     }
   });
 
+  test("each name is found by its own text and by parts of it, in any case", async () => {
+    const names = ["ΣΊΣΥΦΟΣ.txt", "Straße.pdf", "İstanbul.jpg", "ﬁne.txt", "Ǆemper.txt", "😀".repeat(130)];
+    for (const name of names) await ada.upload(name, Buffer.from("x"));
+    for (const name of names) {
+      const middle = [...name].slice(1, 4).join("");
+      for (const search of [name, name.toLowerCase(), name.toUpperCase(), name.normalize("NFD"), middle]) {
+        const { files } = await ada.data(SEARCH, { search });
+        expect(
+          files.nodes.map((node: { filename: string }) => node.filename),
+          search,
+        ).toContain(name);
+      }
+    }
+    const { files } = await ada.data(SEARCH, { search: "σίσυφος" });
+    expect(files.totalCount).toBe(1);
+  });
+
   test.each(["a\0b", "\0"])("a NUL is refused", async (search) => {
     expect(await ada.failure(SEARCH, { search })).toMatchObject({ code: "BAD_USER_INPUT", field: "search" });
   });

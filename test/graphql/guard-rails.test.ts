@@ -186,6 +186,21 @@ describe.each(dialects)("guard rails on %s", (dialect) => {
     const query = "{ __schema { queryType { name } } }";
     expectRefused(await ada.send(query), "GRAPHQL_VALIDATION_FAILED", /introspection/i);
     expect(await ada.data("{ __typename }")).toEqual({ __typename: "Query" });
+    const near: [string, object?][] = [
+      ["{ fil { id } }"],
+      ["{ file(ids: 1) { id } }"],
+      ["{ file(id: 1) { idd } }"],
+      ["{ files(orderBy: FILENAME_AS) { totalCount } }"],
+      ["mutation { beginUpload(input: { filename: 1, siz: 1 }) { id } }"],
+      ["mutation ($input: BeginUploadInpu!) { beginUpload(input: $input) { id } }", { input: {} }],
+      ["mutation ($input: BeginUploadInput!) { beginUpload(input: $input) { id } }", { input: { filenam: "a" } }],
+      ["query ($order: FileOrder!) { files(orderBy: $order) { totalCount } }", { order: "FILENAME_AS" }],
+    ];
+    for (const [text, variables] of near) {
+      const [error] = (await ada.send(text, variables as never)).errors ?? [];
+      expect(error?.message, text).toEqual(expect.any(String));
+      expect(error?.message, text).not.toMatch(/did you mean/i);
+    }
     const open = await startService(dialect);
     try {
       const nobody = new Client(open.url);
@@ -233,6 +248,26 @@ describe.each(dialects)("guard rails on %s", (dialect) => {
       uploadSessions: { totalCount: 0 },
     });
     expect((await ada.session(upload.id)).status).toBe("OPEN");
+  });
+
+  test.each(["subscription { x }", "subscription { __typename }", "subscription S { a } query Q { __typename }"])(
+    "%s is the client's error, and nothing is logged",
+    async (query) => {
+      const logged = internalErrors().length;
+      const response = await post(JSON.stringify({ query, operationName: query.includes("S {") ? "S" : undefined }), {
+        "content-type": "application/json",
+      });
+      expect(response.status).toBe(400);
+      expect(response.errors?.[0]?.extensions.code).toBe("OPERATION_RESOLUTION_FAILURE");
+      expect(internalErrors()).toHaveLength(logged);
+    },
+  );
+
+  test("what is reckoned of a search is what it looks at, not the fields that it gives", async () => {
+    const searches = (count: number) =>
+      `{ ${Array.from({ length: count }, (_, i) => `s${i}: files(search: "x${i}", first: 1) { totalCount }`)} }`;
+    expect(await ada.data(searches(2))).toMatchObject({ s0: { totalCount: 0 }, s1: { totalCount: 0 } });
+    expectRefused(await ada.send(searches(20)), "QUERY_TOO_COMPLEX", /shorter/);
   });
 
   // The last one: it breaks the database.
