@@ -2,8 +2,9 @@ import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
+import { StowageError } from "../errors.ts";
 import { clientOf } from "../http/connections/connection-limits.ts";
-import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
+import { INTERNAL_ERROR_MESSAGE, statusFor } from "../http/error-mapping.ts";
 import { expectBody, inTimeOrCut } from "../http/parsed-body.ts";
 import { RequestBodyError } from "../http/request-body-error.ts";
 import { RequestBytes } from "../http/request-bytes.ts";
@@ -93,7 +94,8 @@ export function registerGraphQLRoute(
   app.register(async (scope) => {
     // The body stays a stream: the file part flows to the nodes while GraphQL runs.
     scope.addContentTypeParser("multipart/form-data", (_request, _payload, done) => done(null));
-    scope.setErrorHandler((error: FastifyError, request, reply) => {
+    scope.setErrorHandler((error: FastifyError | StowageError, request, reply) => {
+      if (error instanceof StowageError) return graphqlError(reply, statusFor(error), error.code, error.message);
       const status = error.statusCode ?? 500;
       if (status === 415) {
         const message = "Send GraphQL as application/json, or files as multipart/form-data.";

@@ -9,6 +9,7 @@ import { commonHeaders, EXPOSED_HEADERS } from "./common-headers.ts";
 import { BareAnswers } from "./connections/bare-answers.ts";
 import { awaitsContinue } from "./connections/expectation.ts";
 import { HttpServers, type HttpServersOptions } from "./connections/http-servers.ts";
+import { refuseContentCoding } from "./content-labels.ts";
 import { registerDocs } from "./docs-routes.ts";
 import { type Downloads, registerDownloadRoute } from "./download-route.ts";
 import { handleError, handleNotFound } from "./error-mapping.ts";
@@ -85,7 +86,10 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
     maxAge: 600,
     strictPreflight: false,
   });
-  app.addHook("onRequest", async (request) => checkHost(request));
+  app.addHook("onRequest", async (request) => {
+    checkHost(request);
+    refuseContentCoding(request);
+  });
   await registerDocs(app);
   await registerPlayground(app);
   registerHealthRoutes(app, options.accounts, options.readiness);

@@ -5,7 +5,7 @@ import { BadUserInputError } from "../errors.ts";
 import { MAX_CHUNK_SIZE } from "../uploads/chunk-plan.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { chunkSchema } from "./chunk-schema.ts";
-import { RequestBodyError } from "./request-body-error.ts";
+import { mendContentType } from "./content-labels.ts";
 import { RequestBytes } from "./request-bytes.ts";
 import { signedIn } from "./signed-in.ts";
 import { uploadProgress } from "./upload-progress.ts";
@@ -32,11 +32,13 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
       const user = await signedIn(accounts, request);
       if (!/^\d{1,9}$/.test(index)) throw new BadUserInputError("index", "index takes a chunk's number, from 0.");
       const length = request.headers["content-length"];
-      if (length === undefined) {
-        throw new RequestBodyError(411, "Send the chunk's size as Content-Length.");
-      }
       const sha256 = claimedDigest(request.headers["content-digest"]?.toString());
-      const sent = { index: Number(index), size: Number(length), sha256, open: () => bytes };
+      const sent = {
+        index: Number(index),
+        size: length === undefined ? undefined : Number(length),
+        sha256,
+        open: () => bytes,
+      };
       return uploadProgress(await chunks.store(user, id, sent));
     } finally {
       // What wasn't read still comes; the client reads our answer after it.
@@ -45,6 +47,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
   };
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
+    scope.addHook("onRequest", mendContentType);
     // The body stays a stream, whatever its type is said to be.
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     scope.put("/uploads/:id/chunks/:index", { schema: chunkSchema, validatorCompiler: () => () => true, handler });

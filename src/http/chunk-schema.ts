@@ -12,7 +12,7 @@ const error = (description: string) => ({
 export const chunkSchema = {
   summary: "Stores one chunk of an upload",
   description:
-    "The same as GraphQL's `uploadChunk`, with the bytes as the body: chunks come in any order, several at once, and as often as a client likes. Answers when the chunk would survive a power cut. Content-Length is required; a `Content-Digest: sha-256=:<base64>:` (RFC 9530) is checked.",
+    "The same as GraphQL's `uploadChunk`, with the bytes as the body: chunks come in any order, several at once, and as often as a client likes. Answers when the chunk would survive a power cut. A `Content-Digest: sha-256=:<base64>:` (RFC 9530) is checked.",
   tags: ["files"],
   security: [{ token: [] }],
   consumes: ["application/octet-stream"],
@@ -38,6 +38,7 @@ export const chunkSchema = {
     },
     400: error("BAD_USER_INPUT (`field`), CHUNK_SIZE_MISMATCH (`expected`, `received`), CHUNK_DIGEST_MISMATCH"),
     401: error("UNAUTHENTICATED"),
+    415: error("The body has a content coding"),
     404: error("NOT_FOUND: there is no such upload of yours"),
     409: error("CHUNK_CONFLICT: other bytes are stored there; UPLOAD_CLOSED: it was aborted or has expired"),
     503: error("SERVICE_UNAVAILABLE"),

@@ -6,10 +6,18 @@ export type Disposition = "attachment" | "inline";
 
 /**
  * A stored file may be anything, a hostile page too. Opened in a browser it runs no script, has no origin and loads
- * nothing but itself: the page that a browser makes up around an image, a video or a sound needs that much.
+ * nothing but itself.
  */
 const CONTENT_SECURITY_POLICY =
   "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'";
+
+/**
+ * The page that a browser makes up around an image, a film or a sound asks for the file again: without an origin that
+ * would be a request of another one, without the cookie and refused by the policy itself.
+ */
+const MEDIA_POLICY =
+  "sandbox allow-same-origin; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'";
+const MEDIA = /^(?:video|audio|image)\/(?!svg)/;
 
 /** A sandboxed PDF is shown by no browser. None runs a PDF's scripts as the origin's: its viewer is a place of its own. */
 const PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
@@ -19,13 +27,13 @@ export function strongETag(file: DownloadableFile): string {
 }
 
 /** The headers of every answer about a file that was found. */
-export function commonHeaders(file: DownloadableFile): Record<string, string> {
+export function commonHeaders(file: DownloadableFile, disposition: Disposition): Record<string, string> {
   return {
     ETag: strongETag(file),
     "Last-Modified": file.completedAt.toUTCString(),
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-cache",
-    "Content-Security-Policy": isPdf(file) ? PDF_POLICY : CONTENT_SECURITY_POLICY,
+    "Content-Security-Policy": policyFor(file, disposition),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
   };
@@ -46,6 +54,14 @@ export function contentTypeOf(file: DownloadableFile): string {
   }
 }
 
-function isPdf(file: DownloadableFile): boolean {
-  return contentTypeOf(file).toLowerCase() === "application/pdf";
+function policyFor(file: DownloadableFile, disposition: Disposition): string {
+  const type = contentTypeOf(file).toLowerCase();
+  if (type === "application/pdf") return PDF_POLICY;
+  return disposition === "inline" && MEDIA.test(type) ? MEDIA_POLICY : CONTENT_SECURITY_POLICY;
+}
+
+/** Whether a browser would guess the text's encoding, and guess wrong. */
+export function lacksCharset(file: DownloadableFile): boolean {
+  const type = contentTypeOf(file);
+  return /^text\//i.test(type) && !/;\s*charset=/i.test(type);
 }

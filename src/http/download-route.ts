@@ -2,8 +2,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BadUserInputError } from "../errors.ts";
 import { parseRange } from "../files/byte-ranges.ts";
 import type { DownloadableFile, DownloadService } from "../files/download-service.ts";
+import { isUtf8, SAMPLE_BYTES } from "../files/text-encoding.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
-import { commonHeaders, contentTypeOf, type Disposition, dispositionHeader, strongETag } from "./download-headers.ts";
+import {
+  commonHeaders,
+  contentTypeOf,
+  type Disposition,
+  dispositionHeader,
+  lacksCharset,
+  strongETag,
+} from "./download-headers.ts";
 import { downloadSchema } from "./download-schema.ts";
 import { contentRange, MultipartByteranges } from "./multipart-byteranges.ts";
 import { evaluatePreconditions } from "./preconditions.ts";
@@ -62,12 +70,13 @@ async function answer(
   const isHead = request.method === "HEAD";
   const validators = { etag: strongETag(file), lastModified: file.completedAt };
   const { outcome, honourRange } = evaluatePreconditions(isHead ? "HEAD" : "GET", request.headers, validators);
-  const common = commonHeaders(file);
+  const common = commonHeaders(file, disposition);
   if (outcome === "precondition-failed") return reply.code(412).headers(common).send();
   const headers = { ...common, ...dispositionHeader(file, disposition) };
   if (outcome === "not-modified") return reply.code(304).headers(headers).send();
 
-  const content = contentFor(downloads, file, honourRange ? request.headers.range : undefined);
+  const labelled = disposition === "inline" ? await withCharset(downloads, file, request) : file;
+  const content = contentFor(downloads, labelled, honourRange ? request.headers.range : undefined);
   if (content === "unsatisfiable") {
     return reply
       .code(416)
@@ -79,8 +88,30 @@ async function answer(
   return stream(content, headers, file, request, reply);
 }
 
+/** The file with its encoding said, where it is a text in UTF-8. */
+async function withCharset(
+  downloads: Downloads,
+  file: DownloadableFile,
+  request: FastifyRequest,
+): Promise<DownloadableFile> {
+  if (!lacksCharset(file) || file.size === 0) return file;
+  const { gone: signal, stop } = watchClient(request.raw.socket);
+  const end = Math.min(file.size, SAMPLE_BYTES);
+  const sample: Buffer[] = [];
+  // A buffer may be used again when the next is asked for.
+  try {
+    for await (const piece of downloads.read(file, { start: 0, end }, signal)) sample.push(Buffer.from(piece));
+  } finally {
+    stop();
+  }
+  if (!isUtf8(Buffer.concat(sample), end === file.size)) return file;
+  return { ...file, contentType: `${file.contentType}; charset=utf-8` };
+}
+
 function contentFor(downloads: Downloads, file: DownloadableFile, range?: string): Content | "unsatisfiable" {
-  const asked = range === undefined ? ({ kind: "ignore" } as const) : parseRange(range, file.size);
+  // Of an empty file there is no range; clients that always ask for one get it whole.
+  const isWhole = range === undefined || file.size === 0;
+  const asked = isWhole ? ({ kind: "ignore" } as const) : parseRange(range, file.size);
   if (asked.kind === "unsatisfiable") return "unsatisfiable";
 
   const contentType = contentTypeOf(file);

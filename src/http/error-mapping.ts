@@ -24,6 +24,11 @@ const statusOf: Record<ErrorCode, number> = {
 };
 const RETRY_AFTER_SECONDS = 5;
 
+/** @param statuses those of codes that a protocol wants to have another status */
+export function statusFor(error: StowageError, statuses: Partial<Record<ErrorCode, number>> = {}): number {
+  return error instanceof StatusError ? error.status : (statuses[error.code] ?? statusOf[error.code]);
+}
+
 export const INTERNAL_ERROR_MESSAGE = "Something went wrong on the server. Its log has the cause under this requestId.";
 
 /**
@@ -38,7 +43,7 @@ export function handleError(
 ) {
   const requestId = request.id;
   if (error instanceof StowageError) {
-    const status = error instanceof StatusError ? error.status : (statuses[error.code] ?? statusOf[error.code]);
+    const status = statusFor(error, statuses);
     if (status >= 500) request.log.error({ err: error }, "request failed");
     if (status === 401) {
       const why = error instanceof InvalidTokenError ? ', error="invalid_token"' : "";

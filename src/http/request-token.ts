@@ -11,13 +11,19 @@ const PAGE_HEADER = "stowage-page";
  */
 export function requestToken(request: FastifyRequest): string | undefined {
   const { authorization } = request.headers;
-  if (authorization !== undefined) return bearerToken(authorization);
+  // Another scheme, such as Basic, is a proxy's.
+  if (/^Bearer\b/i.test(authorization ?? "")) return bearerToken(authorization);
   return isSafeRead(request) || isFromPage(request) ? readSessionCookie(request) : undefined;
+}
+
+/** Whether the page's scripts say that they sent it, whatever its origin. */
+export function saysFromPage(request: FastifyRequest): boolean {
+  return request.headers[PAGE_HEADER] !== undefined;
 }
 
 /** Whether the page's scripts sent it; only they may change something by cookie. */
 export function isFromPage(request: FastifyRequest): boolean {
-  return request.headers[PAGE_HEADER] !== undefined && isSameOrigin(request);
+  return saysFromPage(request) && isSameOrigin(request);
 }
 
 /** A download or a GraphQL query, by the page or typed into the address bar. */

@@ -3,7 +3,7 @@ import type { AccountService, SignedIn } from "../accounts/account-service.ts";
 import { BadUserInputError, StowageError } from "../errors.ts";
 import { clientOf } from "./connections/connection-limits.ts";
 import { expectBody } from "./parsed-body.ts";
-import { isFromPage, requestToken } from "./request-token.ts";
+import { isFromPage, requestToken, saysFromPage } from "./request-token.ts";
 import { clearSessionCookie, writeSessionCookie } from "./session-cookie.ts";
 
 /** Bytes. */
@@ -47,6 +47,12 @@ export function registerSessionRoutes(app: FastifyInstance, accounts: AccountSer
 
 async function refuseOtherOrigins(request: FastifyRequest): Promise<void> {
   if (isFromPage(request)) return;
+  const { origin, host } = request.headers;
+  const isElsewhere = origin === undefined || !saysFromPage(request) || request.headers["sec-fetch-site"] !== undefined;
+  if (!isElsewhere) {
+    const message = `The page is at ${origin}, and the request came to Stowage with 'Host: ${host}'. A reverse proxy in between has to pass the Host on: in nginx, 'proxy_set_header Host $http_host;'.`;
+    throw new StowageError("FORBIDDEN", message, { origin, host });
+  }
   throw new StowageError("FORBIDDEN", "This is for Stowage's own page. Use GraphQL's login, register and logout.");
 }
 

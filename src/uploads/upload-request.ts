@@ -2,11 +2,9 @@ import { createHash } from "node:crypto";
 import { BadUserInputError, StowageError } from "../errors.ts";
 import { checkFilename } from "../files/filename.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
+import { mediaTypeOf } from "./media-type.ts";
 
 const MAX_RESUME_KEY_LENGTH = 1024;
-/** RFC 9110 section 8.3.1, without comments; quoted parameters are taken as they are. */
-const MEDIA_TYPE =
-  /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:[ \t]*;[ \t]*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/;
 
 export interface UploadRequest {
   filename: string;
@@ -14,6 +12,7 @@ export interface UploadRequest {
   isPart?: boolean;
   /** Bytes; null when a sequential one's isn't known yet. */
   size: number | null;
+  /** A label that is no media type counts as none. */
   contentType?: string | null | undefined;
   /** Bytes. */
   chunkSize?: number | null | undefined;
@@ -65,12 +64,6 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
   const sizeKnown = request.size !== null;
   const size = request.size ?? 0;
   checkSize(size, limits);
-  if (contentType != null && (contentType.length > 255 || !MEDIA_TYPE.test(contentType))) {
-    throw new BadUserInputError(
-      "contentType",
-      "contentType takes a media type such as video/mp4, at most 255 characters.",
-    );
-  }
   if (
     resumeKey != null &&
     (resumeKey === "" || resumeKey.length > MAX_RESUME_KEY_LENGTH || !resumeKey.isWellFormed())
@@ -96,7 +89,7 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
     isPart,
     size,
     sizeKnown,
-    contentType: contentType ?? "application/octet-stream",
+    contentType: mediaTypeOf(contentType),
     chunkSize,
     resumeKey: resumeKey == null ? null : createHash("sha256").update(resumeKey).digest(),
   };

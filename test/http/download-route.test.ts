@@ -233,7 +233,7 @@ describe("a whole file", () => {
       expect(headers["content-type"]).toBe("video/mp4");
     }
     expect(downloads.reads).toEqual([]);
-    expect((await get({ range: "bytes=0-" })).headers["content-range"]).toBe("bytes */0");
+    expect((await get({ range: "bytes=0-" })).status).toBe(200);
   });
 
   test("a connection serves one after another", async () => {

@@ -1,7 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import { header } from "../request-header.ts";
-import { StatusError } from "../status-error.ts";
 import { filenameOf } from "./content-name.ts";
 import { sendInterim } from "./interim-response.ts";
 import { booleanItem, resumablePath, stateHeaders, uploadLimit } from "./resumable-headers.ts";
@@ -15,9 +14,6 @@ export async function createUpload(resumable: ResumableRequest): Promise<Fastify
   const { request, reply, user, services } = resumable;
   const isLast = booleanItem(request, "upload-complete");
   if (isLast === undefined) throw new BadUserInputError("upload-complete", "Send Upload-Complete as ?0 or ?1.");
-  if (header(request, "content-encoding") !== undefined) {
-    throw new StatusError(415, "BAD_USER_INPUT", "A file is kept as it comes: send it without Content-Encoding.");
-  }
   const stretch = { offset: 0, isLast };
   const length = declaredLength(resumable, stretch);
   checkLength(resumable, stretch, length);

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import type { AccountService } from "../../accounts/account-service.ts";
 import type { ErrorCode } from "../../errors.ts";
+import { mendContentType } from "../content-labels.ts";
 import { handleError } from "../error-mapping.ts";
 import { signedIn } from "../signed-in.ts";
 import { UploadBody } from "../upload-body.ts";
@@ -44,6 +45,7 @@ const routes: Route[] = [
 export function registerResumable(app: FastifyInstance, accounts: AccountService, services: ResumableServices): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
+    scope.addHook("onRequest", mendContentType);
     // The body stays a stream, whatever its type is said to be.
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     scope.setErrorHandler((error: FastifyError | Error, request, reply) => {

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Fasti
 import type { AccountService } from "../../accounts/account-service.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { checksumAlgorithms } from "../../uploads/body-checksum.ts";
+import { mendContentType } from "../content-labels.ts";
 import { handleError } from "../error-mapping.ts";
 import { header } from "../request-header.ts";
 import { signedIn } from "../signed-in.ts";
@@ -55,6 +56,7 @@ const resources: Resource[] = [
 export function registerTus(app: FastifyInstance, accounts: AccountService, services: TusServices): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
+    scope.addHook("onRequest", mendContentType);
     // The body stays a stream, whatever its type is said to be.
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     scope.setErrorHandler((error: FastifyError | Error, request, reply) =>
