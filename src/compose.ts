@@ -65,6 +65,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     defaultChunkSize: config.chunkSize,
     maxFileSize: config.maxFileSize,
     expiryMs: config.uploadExpiryMs,
+    resumeKeyExpiryMs: config.resumeKeyExpiryMs,
   };
   const uploads = new UploadService(database, quotas, uploadOptions, freed);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);

@@ -161,6 +161,7 @@ const settings = z.object({
   MAX_FILE_SIZE: bytes(1, MAX_CHUNK_SIZE * MAX_CHUNKS, "5TiB"),
   DEFAULT_QUOTA: quota(),
   UPLOAD_EXPIRY: duration("7d", ms("3650d")),
+  RESUME_KEY_EXPIRY: duration("7d", ms("3650d")),
   TOKEN_EXPIRY: duration("30d", ms("3650d")),
   REGISTRATION: choice(["open", "closed"], "open"),
   INTROSPECTION: choice(["on", "off"], "on"),
@@ -200,6 +201,8 @@ export interface Config {
   defaultQuotaBytes: number | null;
   /** Milliseconds, as every duration here. */
   uploadExpiryMs: number;
+  /** How long a complete upload is recognised by its resume key. */
+  resumeKeyExpiryMs: number;
   tokenExpiryMs: number;
   idleTimeoutMs: number;
   /** What requests in flight get when the service ends. */
@@ -278,6 +281,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     maxFileSize: data.MAX_FILE_SIZE,
     defaultQuotaBytes: data.DEFAULT_QUOTA,
     uploadExpiryMs: data.UPLOAD_EXPIRY,
+    resumeKeyExpiryMs: data.RESUME_KEY_EXPIRY,
     tokenExpiryMs: data.TOKEN_EXPIRY,
     idleTimeoutMs: data.IDLE_TIMEOUT,
     shutdownTimeoutMs: data.SHUTDOWN_TIMEOUT,

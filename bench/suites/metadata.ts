@@ -78,7 +78,7 @@ type Timings = Record<string, number>;
 /** Milliseconds of each operation, medians. */
 async function time(database: Database, files: number): Promise<Timings> {
   const { user, uploadId, ids } = await populate(database, files);
-  const limits = { defaultChunkSize: CHUNK, maxFileSize: 2 ** 43, expiryMs: 1e9 };
+  const limits = { defaultChunkSize: CHUNK, maxFileSize: 2 ** 43, expiryMs: 1e9, resumeKeyExpiryMs: 1e9 };
   const uploads = new UploadService(database, new QuotaService(database, null), limits, () => {});
   const chunks = new ChunkService(database, nowhere, 1e9);
   const service = new FileService(database, () => {});

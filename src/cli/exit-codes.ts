@@ -42,11 +42,17 @@ export function explain(error: unknown): string {
   if (!(error instanceof StowageError)) return explainLocal(error);
   switch (error.code) {
     case "UNAUTHENTICATED":
-      return `${error.message} ${process.env["STOWAGE_TOKEN"] ? "It is the one in STOWAGE_TOKEN." : "Run 'stowage login'."}`;
+      return process.env["STOWAGE_TOKEN"]
+        ? "The server doesn't take the token in STOWAGE_TOKEN: it is wrong, was revoked or has expired."
+        : "You are not signed in, or no longer. Run 'stowage login'.";
     case "TARGET_EXISTS":
       return `${error.message} Use --force to replace it, or -o to save under another name.`;
     case "QUOTA_EXCEEDED":
       return `${error.message} 'stowage rm' makes room, and 'stowage uploads --abort ID' gives an upload up.`;
+    case "NETWORK_ERROR":
+    case "TIMEOUT":
+    case "SERVICE_UNAVAILABLE":
+      return `${error.message} The same command may work later.`;
     default:
       return error.message;
   }
@@ -63,6 +69,8 @@ function explainLocal(error: unknown): string {
     case "EACCES":
     case "EPERM":
       return `You may not open ${path}.`;
+    case "ENAMETOOLONG":
+      return `This name is too long for a file here: ${path}. Use -o to save under another.`;
     case "ENOSPC":
       return `There is no room left for ${path}.`;
     default:

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-import yargs from "yargs";
+import yargs, { type CommandModule } from "yargs";
 import { hideBin } from "yargs/helpers";
+import { COMPLETION, markPlain, unmarkPlain, usageError } from "./arguments.ts";
 import { loginCommand, logoutCommand, whoamiCommand } from "./commands/account.ts";
 import { downloadCommand } from "./commands/download.ts";
 import { linkCommand, lsCommand, mvCommand, rmCommand } from "./commands/files.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
-import { exitCodeOf, explain, Interruption, UsageError } from "./exit-codes.ts";
-import { nameStdin } from "./upload-sources.ts";
+import { exitCodeOf, explain, Interruption } from "./exit-codes.ts";
 
 function fail(error: unknown): void {
   process.exitCode = exitCodeOf(error);
@@ -24,30 +24,28 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-const MISSING_ARGUMENT = "Something is missing behind the command: there are %s, and it takes %s. --help tells what.";
+const commands = [
+  loginCommand,
+  logoutCommand,
+  whoamiCommand,
+  uploadCommand,
+  uploadsCommand,
+  downloadCommand,
+  lsCommand,
+  mvCommand,
+  rmCommand,
+  linkCommand,
+] as unknown as CommandModule<never, never>[];
+const args = markPlain(hideBin(process.argv));
 
-const parser = yargs(nameStdin(hideBin(process.argv)))
+const parser = yargs(args)
   .scriptName("stowage")
   .option("url", { type: "string", describe: "The server; STOWAGE_URL or the last login's when left out" })
   .option("json", { type: "boolean", default: false, describe: "Print results as JSON, one a line" })
-  .command(loginCommand)
-  .command(logoutCommand)
-  .command(whoamiCommand)
-  .command(uploadCommand)
-  .command(uploadsCommand)
-  .command(downloadCommand)
-  .command(lsCommand)
-  .command(mvCommand)
-  .command(rmCommand)
-  .command(linkCommand)
+  .command(commands as never)
+  .middleware(unmarkPlain as never, true)
   .completion("completion", "Print a script for the shell's completion, for ~/.bashrc or ~/.zshrc")
   .demandCommand(1, "Say what to do: 'stowage --help' lists the commands.")
-  .updateStrings({
-    "Not enough non-option arguments: got %s, need at least %s": {
-      one: MISSING_ARGUMENT,
-      other: MISSING_ARGUMENT,
-    } as never,
-  })
   .strictCommands()
   .strict()
   .wrap(Math.min(120, process.stdout.columns ?? 100))
@@ -56,7 +54,7 @@ const parser = yargs(nameStdin(hideBin(process.argv)))
   )
   .exitProcess(false)
   .fail((message, error) => {
-    throw error ?? new UsageError(message);
+    throw error ?? usageError(message, commands, args);
   });
 
 try {
@@ -64,3 +62,5 @@ try {
 } catch (error) {
   fail(error);
 }
+// What is left running keeps nothing alive; what was printed has to arrive. A completion is printed later.
+if (!args.includes(COMPLETION)) process.stdout.write("", () => process.stderr.write("", () => process.exit()));

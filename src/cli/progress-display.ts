@@ -94,12 +94,18 @@ class Bars implements ProgressDisplay {
   begin(name: string): Task {
     const fitted = name.length > NAME_WIDTH ? `${name.slice(0, NAME_WIDTH - 1)}…` : name.padEnd(NAME_WIDTH);
     const bar = this.#bars.create(1, 0, { name: fitted, summary: "" });
+    let told: string | undefined;
     return {
       progress: (progress) => {
         bar.setTotal(Math.max(1, progress.totalBytes));
         bar.update(progress.totalBytes === 0 ? 1 : progress.bytes, { summary: summary(progress) });
       },
-      retry: (error, delayMs) => bar.update({ summary: retryLine("", error, delayMs).slice(2) }),
+      retry: (error, delayMs) => {
+        // A bar's line is cut at the terminal's edge: what happened gets one of its own.
+        if (error.message !== told) this.note(`${name}: ${error.message} Trying again.`);
+        told = error.message;
+        bar.update({ summary: `trying again in ${(delayMs / 1000).toFixed(1)} s` });
+      },
       end: () => {
         this.#bars.remove(bar);
       },

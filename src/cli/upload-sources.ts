@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdtemp, opendir, rm, stat } from "node:fs/promises";
+import { createWriteStream, type Dirent } from "node:fs";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { UsageError } from "./exit-codes.ts";
+import { explain, UsageError } from "./exit-codes.ts";
 
 /** Standard input among paths. yargs drops a `-` from a list of arguments, so it becomes this before it is parsed. */
 export const STDIN = "/dev/stdin";
@@ -15,11 +15,19 @@ export function nameStdin(args: readonly string[]): string[] {
   return args.map((arg, index) => (arg === "-" && !/^(-o|--output)$/.test(args[index - 1] ?? "") ? STDIN : arg));
 }
 
+/** A file to upload, or why what was found isn't one. */
+export interface Found {
+  path: string;
+  problem?: string;
+  /** Whether it is only told: nothing was to be uploaded there. */
+  isNote?: boolean;
+}
+
 /**
- * The named files, and those in the named folders; links in folders are passed over. What isn't there is left to whoever
- * opens it, so that it doesn't stop the others. @throws UsageError
+ * The named files, and those in the named folders. What isn't there is left to whoever opens it, so that it doesn't stop
+ * the others; what can't be read, and what is passed over, is told. @throws UsageError
  */
-export async function expandPaths(paths: readonly string[], recursive: boolean): Promise<AsyncGenerator<string>> {
+export async function expandPaths(paths: readonly string[], recursive: boolean): Promise<AsyncGenerator<Found>> {
   const isFolder = (path: string) =>
     stat(path).then(
       (stats) => stats.isDirectory(),
@@ -32,17 +40,41 @@ export async function expandPaths(paths: readonly string[], recursive: boolean):
   }
   return (async function* () {
     for (const { path, isFolder } of named) {
-      if (isFolder) yield* filesIn(path);
-      else yield path;
+      if (isFolder) yield* filesIn(Buffer.from(path));
+      else yield { path };
     }
   })();
 }
 
-async function* filesIn(folder: string): AsyncGenerator<string> {
-  for await (const entry of await opendir(folder)) {
-    const path = join(folder, entry.name);
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Null where the bytes are none. */
+function asText(name: Buffer): string | null {
+  try {
+    return utf8.decode(name);
+  } catch {
+    return null;
+  }
+}
+
+async function* filesIn(folder: Buffer): AsyncGenerator<Found> {
+  const shown = folder.toString();
+  let entries: Dirent<Buffer>[];
+  try {
+    entries = await readdir(folder, { withFileTypes: true, encoding: "buffer" });
+  } catch (error) {
+    yield { path: shown, problem: explain(error) };
+    return;
+  }
+  if (entries.length === 0) yield { path: shown, problem: "It is an empty folder.", isNote: true };
+  for (const entry of entries) {
+    const path = Buffer.concat([folder, Buffer.from(sep), entry.name]);
+    const text = asText(path);
     if (entry.isDirectory()) yield* filesIn(path);
-    else if (entry.isFile()) yield path;
+    else if (text === null) yield { path: path.toString(), problem: "Its name is no UTF-8. Rename it." };
+    else if (entry.isFile()) yield { path: text };
+    else if (entry.isSymbolicLink()) yield { path: text, problem: "It is a link, and passed over.", isNote: true };
+    else yield { path: text, problem: "It is no file, and passed over.", isNote: true };
   }
 }
 

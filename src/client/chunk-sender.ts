@@ -1,6 +1,7 @@
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { ChunkDeadline } from "./chunk-deadline.ts";
 import { ChunkQueue, type ChunkRange } from "./chunk-queue.ts";
+import { deferred } from "./deferred.ts";
 import { type ChunkDigests, contentDigest } from "./digests.ts";
 import { isTransient, SourceChangedError, StowageError } from "./errors.ts";
 import { type UploadFieldsFragment, UploadSessionDocument } from "./operations.ts";
@@ -144,8 +145,9 @@ export class ChunkSender {
         timeoutMs: this.#deadline.ms,
       });
       this.#deadline.succeeded(performance.now() - begun);
-      // Nothing in it is needed, and reading it lets the connection be used again.
-      await response.text().catch(() => {});
+      const acknowledged = await this.#transport.bodyOf(response, signal);
+      // Who stands in between may say 200 to anything.
+      if (acknowledged["id"] !== this.#upload.id) throw this.#transport.unexpected(response, acknowledged);
     } catch (error) {
       if (!(error instanceof StowageError)) throw error;
       if (error.code === "CHUNK_CONFLICT") throw new SourceChangedError(error);
@@ -163,7 +165,7 @@ export class ChunkSender {
   async #turn(signal: AbortSignal): Promise<void> {
     while (this.#trouble !== undefined || this.#sending >= this.#limit.value) {
       signal.throwIfAborted();
-      const turn = Promise.withResolvers<void>();
+      const turn = deferred<void>();
       this.#ready.push(turn.resolve);
       await turn.promise;
     }

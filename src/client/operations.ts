@@ -14,6 +14,8 @@ export type BeginUploadInput = {
   resumeKey?: string | null | undefined;
   /** Bytes; 0 is a file like any other. */
   size: number;
+  /** Returns the completed upload with the same `resumeKey`, name and size, if there is one of lately whose file is still there, instead of opening another. */
+  skipCompleted?: boolean | null | undefined;
 };
 
 /** Filenames are ordered ignoring case. */

@@ -64,7 +64,17 @@ export class Transport {
       clearTimeout(timer);
     }
     if (response.ok) return response;
-    throw errorOf(await bodyOf(response, signal), response, this.urlOf(path));
+    throw errorOf(await this.bodyOf(response, signal), response, response.url || this.urlOf(path));
+  }
+
+  /** The answer's JSON; anything else is nothing. @throws StowageError NETWORK_ERROR, or the signal's reason */
+  bodyOf(response: Response, signal?: AbortSignal): Promise<Record<string, unknown>> {
+    return bodyOf(response, signal);
+  }
+
+  /** An answer that isn't Stowage's, whatever its status. */
+  unexpected(response: Response, body: Record<string, unknown>): StowageError {
+    return errorOf(body, response, response.url);
   }
 
   /** One GraphQL operation, one try. @throws StowageError, or the signal's reason */

@@ -5,6 +5,7 @@ import {
   AbortUploadDocument,
   BeginUploadDocument,
   CompleteUploadDocument,
+  FileDocument,
   type FileFieldsFragment,
   UploadSessionDocument,
 } from "./operations.ts";
@@ -25,6 +26,8 @@ export interface UploadOptions {
    * size and time of last modification when left out; null for none.
    */
   resumeKey?: string | null | undefined;
+  /** Whether a file that an upload with the same `resumeKey`, name and size became lately is taken instead of sent again. */
+  skipCompleted?: boolean | undefined;
   /** Stops sending; the upload stays on the server, to be continued. */
   signal?: AbortSignal | undefined;
   /** How many chunks to send at once at most. */
@@ -36,6 +39,9 @@ export interface UploadOptions {
 }
 
 export type UploadState = "running" | "paused" | "completed" | "failed" | "aborted";
+
+/** How often a server may say that it lacks what it has acknowledged. */
+const MAX_ROUNDS = 5;
 
 /** Why requests are cut off while the upload is paused. */
 const PAUSED = new DOMException("The upload was paused.", "AbortError");
@@ -51,6 +57,7 @@ export class Upload {
   readonly #stopped: AbortSignal;
   #id: string | undefined;
   #state: UploadState = "running";
+  #wasComplete = false;
   #pause = new AbortController();
   #resumed: { promise: Promise<void>; resolve: () => void } | undefined;
   #meter: ProgressMeter | undefined;
@@ -75,6 +82,11 @@ export class Upload {
   /** Of the upload and of the file that it becomes; undefined until the server has opened it. */
   get id(): string | undefined {
     return this.#id;
+  }
+
+  /** Whether nothing had to be sent, since an upload with the same `resumeKey` had become this file before. */
+  get wasComplete(): boolean {
+    return this.#wasComplete;
   }
 
   get state(): UploadState {
@@ -131,7 +143,8 @@ export class Upload {
       onRetry: (error, delayMs) => this.#options.onRetry?.(error, delayMs),
     });
     this.#tell(this.#meter.restart(sender.acknowledgedBytes));
-    for (;;) {
+    if (upload.status === "COMPLETED") return this.#completed(upload.id);
+    for (let round = 1; ; round++) {
       await this.#unlessPaused((signal) => sender.send(signal), sender);
       await this.#unlessPaused((signal) => hashOthers(source, upload, digests, signal), sender);
       await source.verify();
@@ -141,21 +154,37 @@ export class Upload {
       } catch (error) {
         if (!(error instanceof StowageError)) throw error;
         if (error.code === "DIGEST_MISMATCH") throw new SourceChangedError(error);
-        if (error.code !== "UPLOAD_INCOMPLETE") throw error;
+        if (error.code !== "UPLOAD_INCOMPLETE" || round === MAX_ROUNDS) throw error;
         await this.#refresh(sender);
       }
     }
   }
 
   #begin(source: Source) {
-    const { filename = source.filename, contentType = source.contentType, chunkSize } = this.#options;
+    const { filename = source.filename, contentType = source.contentType, chunkSize, skipCompleted } = this.#options;
     const { resumeKey = source.fingerprint ?? null } = this.#options;
     if (filename === undefined) throw new TypeError("A source without a name needs a filename.");
-    const input = { filename, size: source.size, contentType, chunkSize, resumeKey };
+    const input = {
+      filename,
+      size: source.size,
+      contentType,
+      chunkSize,
+      resumeKey,
+      ...(skipCompleted && { skipCompleted }),
+    };
     this.#stopped.throwIfAborted();
     // Not to be cut off by abort(): the answer has the id that it needs to close the upload.
     const ask = () => this.#transport.ask(BeginUploadDocument, { input }, this.#options.signal);
     return this.#insist(ask);
+  }
+
+  /** The file that the same upload became before. */
+  async #completed(id: string): Promise<FileFieldsFragment> {
+    const ask = () => this.#transport.ask(FileDocument, { id }, this.#stopped);
+    const { file } = await this.#insist(ask);
+    if (file == null) throw new StowageError("NOT_FOUND", "This file was deleted meanwhile.");
+    this.#wasComplete = true;
+    return file;
   }
 
   async #complete(uploadId: string, digest: string): Promise<FileFieldsFragment> {

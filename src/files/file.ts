@@ -17,6 +17,7 @@ export const StoredFile = defineEntity({
     { name: "files_by_size", properties: ["owner", "status", "size", "id"] },
     { name: "files_by_expiry", properties: ["status", "expiresAt"] },
     { name: "files_by_freeing", properties: ["status", "freedAt"] },
+    { name: "files_completed_key", properties: ["owner", "completedKey"] },
   ],
   uniques: [{ name: "files_resume_key", properties: ["owner", "resumeKey"] }],
   properties: {
@@ -44,6 +45,8 @@ export const StoredFile = defineEntity({
     digest: p.blob().columnType("binary(32)").nullable(),
     /** SHA-256 of the client's resume key, while the upload is open. */
     resumeKey: p.blob().columnType("binary(32)").nullable(),
+    /** SHA-256 over that and the filename, once the upload is complete. */
+    completedKey: p.blob().columnType("binary(32)").nullable(),
     createdAt: p.datetime(3),
     completedAt: p.datetime(3).nullable(),
     /** When an upload expires if nothing more arrives. */

@@ -65,6 +65,13 @@ export class BeginUploadInput {
     description: "The client's own name for this upload, such as a fingerprint of path, size and time.",
   })
   resumeKey?: string | null;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description:
+      "Returns the completed upload with the same `resumeKey`, name and size, if there is one of lately whose file is still there, instead of opening another.",
+  })
+  skipCompleted?: boolean | null;
 }
 
 @ObjectType("ChunkRange", { description: "Zero-based chunk indexes, both ends inclusive." })

@@ -17,6 +17,8 @@ export interface UploadRequest {
   /** Bytes. */
   chunkSize?: number | null | undefined;
   resumeKey?: string | null | undefined;
+  /** Whether the file counts that an upload with the same key, name and size became lately. */
+  skipCompleted?: boolean | null | undefined;
 }
 
 export interface UploadLimits {

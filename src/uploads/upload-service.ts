@@ -20,6 +20,8 @@ import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } fr
 export interface UploadOptions extends UploadLimits {
   /** How long an upload stays open with nothing arriving. */
   expiryMs: number;
+  /** How long a complete one is found by its resume key. */
+  resumeKeyExpiryMs: number;
 }
 
 export function isLive(upload: StoredFile): boolean {
@@ -51,6 +53,11 @@ export async function lockUpload(em: EntityManager, user: User, id: string): Pro
 
 /** How often a begin is tried again that met others with the same resume key. */
 const MAX_ATTEMPTS = 5;
+
+/** By which a complete upload is recognised: another name makes another file, a later renaming doesn't. */
+function completedKeyOf(resumeKey: Uint8Array, filename: string): Buffer {
+  return createHash("sha256").update(resumeKey).update(filename).digest();
+}
 
 /** The headers of a tus creation that HEAD gives back. */
 export type TusCreation = Pick<TusUpload, "metadata" | "concat">;
@@ -95,9 +102,10 @@ export class UploadService {
    */
   async begin(user: User, request: UploadRequest, tus?: TusCreation): Promise<StoredFile> {
     const plan = planUpload(request, this.#options);
+    const { skipCompleted } = request;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#database.transaction((em) => this.#begin(em, user, plan, tus));
+        return await this.#database.transaction((em) => this.#begin(em, user, plan, { tus, skipCompleted }));
       } catch (error) {
         // Where somebody began with the same resume key meanwhile, theirs is found now, unless it was closed meanwhile.
         const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED" && attempt === 1;
@@ -107,11 +115,21 @@ export class UploadService {
     }
   }
 
-  async #begin(em: EntityManager, user: User, plan: UploadPlan, tus?: TusCreation): Promise<StoredFile> {
-    const { resumeKey } = plan;
+  async #begin(
+    em: EntityManager,
+    user: User,
+    plan: UploadPlan,
+    { tus, skipCompleted }: { tus?: TusCreation | undefined; skipCompleted?: boolean | null | undefined },
+  ): Promise<StoredFile> {
+    const { resumeKey, filename, contentType } = plan;
+    const completed = skipCompleted && resumeKey && (await this.#findCompleted(em, user, plan, resumeKey));
+    if (completed) return completed;
     const open = resumeKey && (await em.findOne(StoredFile, { owner: user.id, resumeKey }));
     if (open && isLive(open)) {
-      if (open.size === plan.size) return open;
+      if (open.size === plan.size) {
+        // What is asked now counts: the bytes are the same, whatever they are called.
+        return em.assign(open, { filename, filenameKey: filenameKey(filename), contentType });
+      }
       const message = `An open upload with this resumeKey is for a file of ${open.size} bytes, not ${plan.size}. Abort it, or use another key.`;
       throw new BadUserInputError("resumeKey", message);
     }
@@ -121,6 +139,15 @@ export class UploadService {
     await em.persist(upload).flush();
     if (tus !== undefined) await em.insert(TusUpload, { file: upload.id, ...tus, finalId: "" });
     return upload;
+  }
+
+  /** The newest file that an upload with this key became, if it is as the plan says. */
+  #findCompleted(em: EntityManager, user: User, plan: UploadPlan, resumeKey: Buffer): Promise<StoredFile | null> {
+    const { filename, size } = plan;
+    const completedKey = completedKeyOf(resumeKey, filename);
+    const since = { $gt: new Date(Date.now() - this.#options.resumeKeyExpiryMs) };
+    const where = { owner: user.id, completedKey, status: "COMPLETE" as const, size, completedAt: since };
+    return em.findOne(StoredFile, where, { orderBy: { id: "desc" } });
   }
 
   /** Null when there is no such upload of the user's, or its file was deleted. */
@@ -178,6 +205,7 @@ export class UploadService {
       file.sizeKnown = true;
       file.digest = Buffer.from(actual);
       file.completedAt = new Date();
+      file.completedKey = file.resumeKey && completedKeyOf(file.resumeKey, file.filename);
       file.resumeKey = null;
       await countCompleted(em, user.id, file.size);
       return file;

@@ -34,7 +34,7 @@ class Intake {
     const { database } = scene;
     const running = scene.start();
     const quotas = new QuotaService(database, null);
-    const options = { expiryMs: 3600_000, defaultChunkSize: CHUNK, maxFileSize: 1e9 };
+    const options = { expiryMs: 3600_000, resumeKeyExpiryMs: 3600_000, defaultChunkSize: CHUNK, maxFileSize: 1e9 };
     this.scene = scene;
     this.running = running;
     this.user = user;

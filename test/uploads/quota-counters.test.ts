@@ -65,7 +65,7 @@ class Instance {
   constructor(database: Database) {
     this.database = database;
     this.quotas = new QuotaService(database, QUOTA);
-    const options = { expiryMs: HOUR_MS, defaultChunkSize: LARGEST, maxFileSize: QUOTA };
+    const options = { expiryMs: HOUR_MS, resumeKeyExpiryMs: HOUR_MS, defaultChunkSize: LARGEST, maxFileSize: QUOTA };
     this.uploads = new UploadService(database, this.quotas, options, () => {});
     this.appends = new AppendService(database, nowhere, this.quotas, this.uploads, options);
     this.files = new FileService(database, () => {});

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { CommandModule } from "yargs";
@@ -56,7 +56,7 @@ export const downloadCommand: CommandModule<GlobalArguments, DownloadArguments> 
 
 async function pathFor(file: StoredFile, output: string | undefined): Promise<string> {
   // The server takes no name with a path in it; whoever answers in its place might.
-  const name = basename(file.filename);
+  const name = fitting(basename(file.filename));
   if (output === undefined) return name;
   const isFolder = await stat(output).then(
     (stats) => stats.isDirectory(),
@@ -68,4 +68,15 @@ async function pathFor(file: StoredFile, output: string | undefined): Promise<st
     throw new UsageError(`There is no folder ${folder} to save in.`);
   });
   return output;
+}
+
+/** What file systems take. */
+const MAX_NAME_BYTES = 255;
+
+/** The name, cut before its extension where the file system would refuse it. */
+function fitting(name: string): string {
+  const extension = extname(name).slice(0, 16);
+  const stem = [...name.slice(0, name.length - extension.length)];
+  while (Buffer.byteLength(stem.join("") + extension) > MAX_NAME_BYTES) stem.pop();
+  return stem.join("") + extension;
 }

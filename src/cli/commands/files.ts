@@ -38,7 +38,7 @@ export const lsCommand: CommandModule<GlobalArguments, ListArguments> = {
       files.push(...page.nodes);
       after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
     } while (after !== null && files.length < args.limit);
-    if (args.json) printJson(files);
+    if (args.json) for (const file of files) printJson(file);
     else
       printColumns(
         files.map((file) => [file.id, bytes(file.size).padStart(10), time(file.completedAt), file.filename]),
@@ -85,7 +85,9 @@ export const linkCommand: CommandModule<GlobalArguments, GlobalArguments & { fil
       .option("expires", { type: "string", default: "1h", describe: "How long it works, such as 30m, 12h or 7d" }),
   handler: async (args) => {
     const expiresMs = /^\d+(\.\d+)?\s*(s|m|h|d|w|y)$/.test(args.expires) ? ms(args.expires as StringValue) : 0;
-    if (expiresMs <= 0) throw new UsageError("--expires takes a duration such as 30m, 12h or 7d.");
+    if (expiresMs < 1000 || expiresMs > ms("365d")) {
+      throw new UsageError("--expires takes a duration of a second to a year, such as 30m, 12h or 7d.");
+    }
     const client = await openClient(args);
     const { id } = await findFile(client, args.file);
     const link = await client.createDownloadLink(id, Math.round(expiresMs / 1000));

@@ -1,17 +1,18 @@
 import mime from "mime";
 import type { CommandModule } from "yargs";
 import { SourceChangedError, type StowageClient, type Upload } from "../../client/node.ts";
-import { exitCodeOf, explain, UsageError } from "../exit-codes.ts";
+import { exitCodeOf, exitCodes, explain, UsageError } from "../exit-codes.ts";
 import { bytes, printJson } from "../output.ts";
 import { openDisplay, type ProgressDisplay } from "../progress-display.ts";
 import { type GlobalArguments, interruptible, openClient } from "../session.ts";
-import { expandPaths, resumeKeyOf, STDIN, spoolStdin } from "../upload-sources.ts";
+import { expandPaths, type Found, resumeKeyOf, STDIN, spoolStdin } from "../upload-sources.ts";
 
 interface UploadArguments extends GlobalArguments {
   paths: string[];
   recursive: boolean;
   name: string | undefined;
   type: string | undefined;
+  again: boolean;
 }
 
 /** Small files take longer to ask for than to send. */
@@ -26,6 +27,7 @@ export const uploadCommand: CommandModule<GlobalArguments, UploadArguments> = {
       .option("recursive", { alias: "r", type: "boolean", default: false, describe: "Upload what is in folders" })
       .option("name", { type: "string", describe: "Store a single file under this name" })
       .option("type", { type: "string", describe: "Media type; told by the name when left out" })
+      .option("again", { type: "boolean", default: false, describe: "Also what was uploaded before, unchanged" })
       .example("tar c . | $0 upload - --name backup.tar", "Upload what a command prints")
       .epilog("Files are stored under their names without folders.") as never,
   handler: async (args) => {
@@ -45,21 +47,22 @@ export const uploadCommand: CommandModule<GlobalArguments, UploadArguments> = {
   },
 };
 
-async function* only(path: string): AsyncGenerator<string> {
-  yield path;
+async function* only(path: string): AsyncGenerator<Found> {
+  yield { path };
 }
 
 async function uploadAll(
   client: StowageClient,
-  paths: AsyncGenerator<string>,
+  paths: AsyncGenerator<Found>,
   args: UploadArguments,
   signal: AbortSignal,
 ): Promise<void> {
   const display = openDisplay(args.json);
   const work = async () => {
-    for await (const path of sharing(paths)) {
+    for await (const found of sharing(paths)) {
       if (signal.aborted) return;
-      await uploadOne(client, path, args, signal, display);
+      if (found.problem === undefined) await uploadOne(client, found.path, args, signal, display);
+      else tellProblem(found, args, display);
     }
   };
   try {
@@ -79,6 +82,13 @@ async function uploadAll(
 /** What several loops take from, none of which ends it for the others. */
 function sharing<T>(items: AsyncGenerator<T>): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => ({ next: () => items.next() }) };
+}
+
+/** One that isn't uploaded; the others go on. */
+function tellProblem({ path, problem, isNote = false }: Found, args: UploadArguments, display: ProgressDisplay): void {
+  if (args.json) printJson({ path, [isNote ? "skipped" : "error"]: { message: problem } });
+  else display.note(`${path}: ${problem}`);
+  if (!isNote) process.exitCode = Math.max(Number(process.exitCode ?? 0), exitCodes.failed);
 }
 
 function isStdin({ paths }: UploadArguments): boolean {
@@ -101,14 +111,16 @@ async function uploadOne(
       filename: args.name,
       contentType: args.type ?? mime.getType(args.name ?? path) ?? undefined,
       resumeKey: isStdin(args) ? null : await resumeKeyOf(path),
+      skipCompleted: !args.again,
       signal,
       onProgress: task.progress,
       onRetry: task.retry,
     });
     const file = await upload.done;
     task.end();
-    if (args.json) printJson({ path: shown, file });
-    else display.result(`${file.id}  ${file.filename}  ${bytes(file.size)}`);
+    const { wasComplete } = upload;
+    if (args.json) printJson({ path: shown, file, ...(wasComplete && { wasComplete }) });
+    else display.result(`${file.id}  ${file.filename}  ${bytes(file.size)}${wasComplete ? "  (there already)" : ""}`);
   } catch (error) {
     task.end();
     if (signal.aborted) return;

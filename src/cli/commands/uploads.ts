@@ -27,7 +27,10 @@ export const uploadsCommand: CommandModule<GlobalArguments, GlobalArguments & { 
       uploads.push(...page.nodes);
       after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
     } while (after !== null);
-    if (args.json) return printJson(uploads);
+    if (args.json) {
+      for (const upload of uploads) printJson(upload);
+      return;
+    }
     printColumns(
       uploads.map(({ id, filename, size, receivedBytes, expiresAt }) => {
         const received = `${bytes(receivedBytes)} of ${bytes(size)}`;

@@ -13,6 +13,9 @@ export interface DownloadToOptions extends DownloadOptions {
 
 /** Where a file's bytes are kept until they all are there. Its name tells which bytes: a file's never change. */
 function partPath(path: string, { id }: FileFieldsFragment): string {
+  // It becomes a part of a path.
+  if (!/^[\w-]{1,64}$/.test(id))
+    throw new StowageError("UNEXPECTED_ANSWER", "The server gave the file an id that is none.");
   return join(dirname(path), `.stowage-${id}.part`);
 }
 
@@ -23,7 +26,8 @@ export async function downloadTo(
   path: string,
   options: DownloadToOptions,
 ): Promise<void> {
-  if (!options.overwrite && (await exists(path))) throw targetExists(path);
+  // First of all: a target that can't be isn't worth a download.
+  if ((await exists(path)) && !options.overwrite) throw targetExists(path);
   const part = partPath(path, file);
   const handle = await open(part, "a+").then(async (appending) => {
     // "a+" makes it where it isn't there; "r+" writes at positions.
@@ -89,10 +93,15 @@ async function place(part: string, path: string, overwrite: boolean): Promise<vo
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+  try {
+    const stats = await stat(path);
+    if (stats.isDirectory()) throw new StowageError("TARGET_EXISTS", `${path} is a folder.`, { facts: { path } });
+    return true;
+  } catch (error) {
+    // A link that leads nowhere is replaced.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
 }
 
 function targetExists(path: string): StowageError {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { type Deferred, deferred } from "../deferred.ts";
 import { SourceChangedError } from "../errors.ts";
 
 export interface FilePiece {
@@ -23,7 +24,7 @@ class FileHasher {
   readonly isAvailable = existsSync(SCRIPT);
   #thread: Worker | undefined;
   /** The thread answers in order. */
-  #waiting: PromiseWithResolvers<HashedPiece>[] = [];
+  #waiting: Deferred<HashedPiece>[] = [];
 
   /** @throws SourceChangedError where the file ends before the piece does; what the file system says */
   async sha256(piece: FilePiece): Promise<Uint8Array> {
@@ -34,8 +35,8 @@ class FileHasher {
   }
 
   #ask(piece: FilePiece): Promise<HashedPiece> {
+    const waiting = deferred<HashedPiece>();
     const thread = this.#thread ?? this.#start();
-    const waiting = Promise.withResolvers<HashedPiece>();
     this.#waiting.push(waiting);
     // Only while somebody waits for it, it keeps the process alive.
     thread.ref();

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { SourceChangedError } from "../errors.ts";
@@ -39,11 +40,14 @@ export class PathSource implements Source {
 
   /** @throws what the file system says, and TypeError when it is no regular file */
   static async open(path: string): Promise<PathSource> {
-    const file = await open(path);
+    // Not to wait for somebody to write to a pipe.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const opened = await file.stat({ bigint: true });
       if (!opened.isFile()) throw new TypeError(`${path} is not a regular file.`);
-      return new PathSource(path, file, opened);
+      const source = new PathSource(path, file, opened);
+      if (await source.#hasMore()) throw new TypeError(`${path} has more bytes than its size says.`);
+      return source;
     } catch (error) {
       await file.close();
       throw error;
@@ -87,8 +91,14 @@ export class PathSource implements Source {
     if (!this.#closed) this.#free.push(buffer);
   }
 
+  /** Whether there is something behind the end, as in files that the system makes up. */
+  async #hasMore(): Promise<boolean> {
+    return (await this.#file.read(new Uint8Array(1), 0, 1, this.size)).bytesRead > 0;
+  }
+
   async verify(): Promise<void> {
     this.#refuseChanged(await this.#file.stat({ bigint: true }));
+    if (await this.#hasMore()) throw new SourceChangedError();
     let named: State;
     try {
       named = await stat(this.#path, { bigint: true });
