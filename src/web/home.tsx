@@ -16,6 +16,14 @@ import { UploadQueue } from "./uploads/upload-queue.ts";
 
 export type SignedInUser = NonNullable<MeQuery["me"]>;
 
+const SESSIONS = "stowage-sessions";
+
+function tellOtherTabs(): void {
+  const others = new BroadcastChannel(SESSIONS);
+  others.postMessage("changed");
+  others.close();
+}
+
 /** What a signed-in person sees. */
 export function Home({ user }: { user: SignedInUser }) {
   const apollo = useApolloClient();
@@ -32,10 +40,18 @@ export function Home({ user }: { user: SignedInUser }) {
     return () => window.removeEventListener("pagehide", flush);
   }, [deletions]);
 
+  // Another tab signed out, or in as somebody else: the cookie is the same.
+  useEffect(() => {
+    const others = new BroadcastChannel(SESSIONS);
+    others.onmessage = () => void queue.forget().then(() => apollo.resetStore());
+    return () => others.close();
+  }, [apollo, queue]);
+
   async function leave() {
     await deletions.flush();
     try {
       await signOut();
+      tellOtherTabs();
       clearToasts();
       await queue.forget();
       await apollo.resetStore();

@@ -44,15 +44,29 @@ export function pickFiles(): Promise<PickedFile[]> | undefined {
   );
 }
 
-/** To be called while the drop event is handled: later, the browser shows it as empty. */
-export function filesOfDrop(transfer: DataTransfer): Promise<PickedFile[]> {
-  const found = [...transfer.items].filter(({ kind }) => kind === "file").map(filesOfItem);
-  return Promise.all(found).then((lists) => lists.flat());
+/** What a drop holds, and the names of what in it can't be read. */
+export interface Dropped {
+  files: PickedFile[];
+  unreadable: string[];
 }
 
-function filesOfItem(item: DataTransferItem): Promise<PickedFile[]> {
+/** To be called while the drop event is handled: later, the browser shows it as empty. */
+export function filesOfDrop(transfer: DataTransfer): Promise<Dropped> {
+  const found = [...transfer.items].filter(({ kind }) => kind === "file").map(filesOfItem);
+  return Promise.all(found).then(together);
+}
+
+function together(all: readonly Dropped[]): Dropped {
+  return { files: all.flatMap(({ files }) => files), unreadable: all.flatMap(({ unreadable }) => unreadable) };
+}
+
+function readable(...files: PickedFile[]): Dropped {
+  return { files, unreadable: [] };
+}
+
+function filesOfItem(item: DataTransferItem): Promise<Dropped> {
   const file = item.getAsFile();
-  const plain = (): PickedFile[] => (file === null ? [] : [{ file, path: file.name }]);
+  const plain = () => (file === null ? readable() : readable({ file, path: file.name }));
   const entry = item.webkitGetAsEntry();
   const handle = item.getAsFileSystemHandle?.() ?? Promise.resolve(null);
   return handle
@@ -63,28 +77,36 @@ function filesOfItem(item: DataTransferItem): Promise<PickedFile[]> {
     });
 }
 
-async function filesOfHandle(handle: FileSystemHandle, above: string): Promise<PickedFile[]> {
-  if (handle instanceof FileSystemFileHandle) {
-    return [{ file: await handle.getFile(), path: above + handle.name, handle }];
+async function filesOfHandle(handle: FileSystemHandle, above: string): Promise<Dropped> {
+  const path = above + handle.name;
+  const found: Dropped[] = [];
+  try {
+    if (handle instanceof FileSystemFileHandle) return readable({ file: await handle.getFile(), path, handle });
+    const entries = (handle as FileSystemDirectoryHandle & { values(): Entries }).values();
+    for await (const child of entries) found.push(await filesOfHandle(child, `${path}/`));
+  } catch {
+    found.push({ files: [], unreadable: [path] });
   }
-  const files: PickedFile[] = [];
-  const entries = (handle as FileSystemDirectoryHandle & { values(): Entries }).values();
-  for await (const child of entries) files.push(...(await filesOfHandle(child, `${above}${handle.name}/`)));
-  return files;
+  return together(found);
 }
 
-async function filesOfEntry(entry: FileSystemEntry): Promise<PickedFile[]> {
+async function filesOfEntry(entry: FileSystemEntry): Promise<Dropped> {
   const path = entry.fullPath.replace(/^\//, "");
-  if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
-    return [{ file, path }];
+  const found: Dropped[] = [];
+  try {
+    if (entry.isFile) {
+      const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+      return readable({ file, path });
+    }
+    const reader = (entry as FileSystemDirectoryEntry).createReader();
+    for (;;) {
+      // A browser gives them a hundred at a time.
+      const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+      if (some.length === 0) break;
+      for (const child of some) found.push(await filesOfEntry(child));
+    }
+  } catch {
+    found.push({ files: [], unreadable: [path] });
   }
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
-  const files: PickedFile[] = [];
-  for (;;) {
-    // A browser gives them a hundred at a time.
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-    if (some.length === 0) return files;
-    for (const child of some) files.push(...(await filesOfEntry(child)));
-  }
+  return together(found);
 }

@@ -25,6 +25,8 @@ export interface UploadItem {
 export interface UploadEntry {
   item: UploadItem;
   uploadId?: string | undefined;
+  /** Within what was dropped or chosen. */
+  path?: string | undefined;
   file?: File | undefined;
   handle?: FileSystemFileHandle | undefined;
   upload?: Upload | undefined;
@@ -43,9 +45,12 @@ export function connectionsFor({ item }: UploadEntry): number {
   return item.size > LARGE ? CONNECTIONS_FOR_LARGE : 1;
 }
 
-/** By this the server finds the open upload of the same file again. */
-export function resumeKeyOf(filename: string, file: File): string {
-  return `web:${filename}:${file.size}:${file.lastModified}`;
+/**
+ * By this the server finds the upload of the same file again.
+ * @param path with its folders, of which the name that the file is stored under may be made in two ways
+ */
+export function resumeKeyOf(path: string, file: File): string {
+  return `web:${path}:${file.size}:${file.lastModified}`;
 }
 
 export function newEntry(key: string, filename: string, size: number, state: UploadItemState): UploadEntry {

@@ -5,6 +5,7 @@ import { AbortUploadDocument, MeDocument, OpenUploadsDocument } from "../graphql
 import { formatBytes } from "../ui/format.ts";
 import { Store } from "../ui/store.ts";
 import { forgetAllHandles, forgetHandle, keepHandle, keptHandles } from "./kept-handles.ts";
+import { forgetAllPaths, forgetPath, keepPath, keptPath } from "./kept-paths.ts";
 import { filenameOf, type PickedFile } from "./picked-files.ts";
 import {
   CONNECTIONS,
@@ -53,7 +54,7 @@ export class UploadQueue {
       if (held.has(id) || this.#entryOf(id) !== undefined) continue;
       const handle = kept.find(({ uploadId }) => uploadId === id)?.handle;
       const entry = this.#add(id, filename, size, handle === undefined ? "needs-file" : "needs-permission");
-      Object.assign(entry, { uploadId: id, handle });
+      Object.assign(entry, { uploadId: id, handle, path: keptPath(id) });
       this.#change(entry, { sentBytes: receivedBytes });
       if ((await handle?.queryPermission?.({ mode: "read" }).catch(() => "denied")) === "granted") {
         await this.#readHandle(entry);
@@ -68,10 +69,10 @@ export class UploadQueue {
     let already = 0;
     for (const { file, path, handle } of picked) {
       const filename = filenameOf(path);
-      const key = resumeKeyOf(filename, file);
+      const key = resumeKeyOf(path, file);
       const known = this.#entries.get(key);
       if (known !== undefined && known.item.state !== "failed") already++;
-      else Object.assign(this.#add(key, filename, file.size, "waiting"), { file, handle });
+      else Object.assign(this.#add(key, filename, file.size, "waiting"), { file, handle, path });
     }
     this.#startNext();
     return already;
@@ -142,6 +143,7 @@ export class UploadQueue {
   /** As `stop`, and the next person at this browser finds nothing of it. */
   async forget(): Promise<void> {
     this.stop();
+    forgetAllPaths();
     await forgetAllHandles();
   }
 
@@ -163,7 +165,10 @@ export class UploadQueue {
 
   #remove(entry: UploadEntry): void {
     this.#entries.delete(entry.item.key);
-    if (entry.uploadId !== undefined) void forgetHandle(entry.uploadId);
+    if (entry.uploadId !== undefined) {
+      void forgetHandle(entry.uploadId);
+      forgetPath(entry.uploadId);
+    }
     this.#publish();
   }
 
@@ -212,7 +217,8 @@ export class UploadQueue {
     const stop = new AbortController();
     const upload = this.#client.upload(file, {
       filename: item.filename,
-      resumeKey: resumeKeyOf(item.filename, file),
+      resumeKey: resumeKeyOf(entry.path ?? item.filename, file),
+      skipCompleted: true,
       maxParallel: connectionsFor(entry),
       signal: stop.signal,
       onProgress: (progress) => this.#onProgress(entry, upload, progress),
@@ -256,6 +262,7 @@ export class UploadQueue {
     if (other !== undefined && other !== entry) this.#entries.delete(other.item.key);
     entry.uploadId = id;
     entry.identified = true;
+    keepPath(id, entry.path ?? "");
     holdUpload(id, upload.done);
     if (entry.handle) void keepHandle({ uploadId: id, userId: this.#userId, handle: entry.handle });
     this.#refreshUser();

@@ -1,0 +1,49 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { filenameOf } from "../../src/web/uploads/picked-files.ts";
+import { resumeKeyOf } from "../../src/web/uploads/upload-item.ts";
+import { servePage } from "./page-suite.ts";
+
+const at = servePage();
+
+test("two files whose folders make the same name are two uploads", () => {
+  const file = new File(["x"], "c.txt", { lastModified: 1 });
+  const [one, other] = ["a/b - c.txt", "a - b/c.txt"];
+  expect(filenameOf(one as string)).toBe(filenameOf(other as string));
+  expect(resumeKeyOf(one as string, file)).not.toBe(resumeKeyOf(other as string, file));
+});
+
+test("files that were uploaded aren't uploaded again by the same choice", async () => {
+  const { person } = at;
+  await person.register();
+  const folder = await mkdtemp(join(tmpdir(), "stowage-chosen-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const paths = Array.from({ length: 12 }, (_, i) => join(folder, `chosen-${i}.txt`));
+  for (const path of paths) await writeFile(path, path);
+  const count = async () => (await person.client.data("{ files { totalCount } }")).files.totalCount;
+  await person.choose(paths);
+  await expect.poll(count).toBe(12);
+  await person.page.reload();
+  await person.page.getByRole("heading", { name: "Your files" }).waitFor();
+  const began: string[] = [];
+  person.page.on("request", (request) => {
+    if (request.postData()?.includes("skipCompleted")) began.push(request.url());
+  });
+  await person.choose(paths);
+  await expect.poll(() => began.length).toBe(12);
+  expect(await count()).toBe(12);
+  expect((await person.client.data("{ uploadSessions { totalCount } }")).uploadSessions.totalCount).toBe(0);
+});
+
+test("signing out in one tab signs out the other", async () => {
+  const { person } = at;
+  await person.register();
+  const other = await person.context.newPage();
+  await other.goto(person.url);
+  await other.getByRole("heading", { name: "Your files" }).waitFor();
+  await person.page.getByRole("button", { name: "Sign out" }).click();
+  await other.getByRole("button", { name: "Create an account" }).waitFor();
+  await other.close();
+});
