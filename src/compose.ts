@@ -5,6 +5,7 @@ import { AccountService } from "./accounts/account-service.ts";
 import { Passwords } from "./accounts/passwords.ts";
 import { QuotaService } from "./accounts/quota-service.ts";
 import { BackgroundJob } from "./background.ts";
+import { clockWatch, mayExpire } from "./clock-watch.ts";
 import type { Config } from "./config.ts";
 import { describeDatabase, parseDatabaseUrl } from "./database-setting.ts";
 import { DownloadLinkService } from "./files/download-link-service.ts";
@@ -77,8 +78,14 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const appends = new AppendService(database, storage, quotas, uploads, uploadOptions, onLateRows);
   const concatenations = new ConcatenationService(database, uploadOptions, freed);
 
+  clockWatch.onJump = (ms) =>
+    log.error(
+      { aheadMs: Math.round(ms) },
+      "the clock has jumped: nothing expires for good until it has been even for an hour",
+    );
+  clockWatch.start();
   async function sweepOnce(signal: AbortSignal): Promise<boolean> {
-    await expireUploads(database, signal);
+    if (await mayExpire(database)) await expireUploads(database, signal);
     const failed = (fileId: string, err: unknown) => log.warn({ fileId, err }, "a file's bytes could not be freed yet");
     return freeClosedFiles(database, storage, failed, signal);
   }
@@ -86,6 +93,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     "tidy",
     TIDY_INTERVAL_MS,
     async () => {
+      if (!(await mayExpire(database))) return false;
       await accounts.removeExpiredTokens();
       await forgetClosedFiles(database);
       await storage.removeLeftovers(new Date(Date.now() - LEFTOVER_AGE_MS));
@@ -134,6 +142,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
       await Promise.all([sweep.stop(), tidy.stop(), jobs.stop(), setup.stop()]);
       await apollo.stop();
       await setup.close();
+      clockWatch.stop();
     },
   };
 }

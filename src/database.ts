@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MikroORM, type Options } from "@mikro-orm/core";
 import type { SqlEntityManager } from "@mikro-orm/sql";
@@ -6,6 +7,7 @@ import { EmbeddedDriver } from "./embedded-connection.ts";
 import { ServiceUnavailableError } from "./errors.ts";
 import type { BoundMySqlConnection } from "./mysql-connection.ts";
 import type { MySqlSessions } from "./mysql-sessions.ts";
+import { syncWayTo } from "./storage/durable-folders.ts";
 import { Turnstile } from "./turnstile.ts";
 
 export type EntityManager = SqlEntityManager;
@@ -74,6 +76,7 @@ export class Database {
         await this.#whileFree(() => this.#em().execute(`pragma ${pragma}`));
       }
       await this.#whileFree(() => this.orm.migrator.up());
+      if (durability === "fsync") await syncWayTo(dirname(this.orm.config.get("dbName") as string));
       return;
     }
     await this.orm.schema.ensureDatabase();

@@ -55,6 +55,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     logger: log,
     admit: (node) => registry.admit(node),
     onDamage: (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason),
+    isWanted: (blobId) => isWanted(database, blobId),
     onReturn: () => {
       hasReturned = true;
     },
@@ -102,6 +103,15 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
       await database.close();
     },
   };
+}
+
+const OF_A_FILE = `
+  select 1 from file_chunks join files on files.id = file_chunks.file_id
+  where file_chunks.chunk_id = ? and files.status in ('OPEN', 'COMPLETE') limit 1`;
+
+/** Whether the chunk is a file's, or an open upload's. */
+async function isWanted(database: Database, chunkId: string): Promise<boolean> {
+  return (await database.read((em) => em.execute<object[]>(OF_A_FILE, [chunkId]))).length > 0;
 }
 
 async function openNodes({ storageNodes, replicas, s3Memory, durability }: Config): Promise<PhysicalNode[]> {

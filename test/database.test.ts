@@ -183,13 +183,15 @@ describe("transactions that wait for each other on MySQL", () => {
   test("a deadlock is tried again inside, and each counts once", async () => {
     const before = await counts();
     let attempts = 0;
+    let held = 0;
     const meeting = Promise.withResolvers<void>();
     const cross = (first: typeof ada, second: typeof ada) =>
       database.transaction(async (em) => {
         attempts++;
         await count(em, first);
+        held++;
         // Both hold their first row now, and want the other's.
-        if (attempts >= 2) meeting.resolve();
+        if (held >= 2) meeting.resolve();
         await meeting.promise;
         await count(em, second);
       });

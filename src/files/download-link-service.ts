@@ -40,7 +40,7 @@ export class DownloadLinkService {
       const expiresAt = new Date(createdAt.getTime() + expiresInSeconds * 1000);
       return em.create(
         DownloadLink,
-        { id: uuidv7(), file, secretHash: sha256(secret), createdAt, expiresAt },
+        { id: uuidv7(), file, secretHash: sha256(secret), createdAt, expiresAt, revoked: false },
         { persist: true },
       );
     });
@@ -54,12 +54,13 @@ export class DownloadLinkService {
       if (link === null) throw new NotFoundError("download link");
       const now = new Date();
       if (link.expiresAt > now) link.expiresAt = now;
+      link.revoked = true;
     });
   }
 
   /** Whether the secret opens this file at this moment. */
   async opens(secret: string, fileId: string): Promise<boolean> {
-    const where = { file: fileId, secretHash: sha256(secret), expiresAt: { $gt: new Date() } };
+    const where = { file: fileId, secretHash: sha256(secret), expiresAt: { $gt: new Date() }, revoked: false };
     return (await this.#database.read((em) => em.count(DownloadLink, where))) > 0;
   }
 }

@@ -10,8 +10,9 @@ export const DownloadLink = defineEntity({
     /** SHA-256 of the link's secret, which itself is kept nowhere. */
     secretHash: p.blob().columnType("binary(32)"),
     createdAt: p.datetime(3),
-    /** A revoked link has expired at its revocation. */
     expiresAt: p.datetime(3).index(),
+    /** For good, whatever the clock says. */
+    revoked: p.boolean().defaultRaw("false"),
   },
 });
 export type DownloadLink = InferEntity<typeof DownloadLink>;

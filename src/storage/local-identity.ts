@@ -39,6 +39,16 @@ export async function writeIdentity(root: string, tmp: string, identity: NodeIde
   await syncFolder(root);
 }
 
+/** Makes an identity file durable that somebody wrote who may not have come to that. */
+export async function syncIdentity(root: string): Promise<void> {
+  const file = await open(join(root, IDENTITY_FILE), "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
 }

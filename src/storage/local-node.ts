@@ -4,8 +4,8 @@ import { dirname, join, resolve } from "node:path";
 import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
 import { blobPath, isBlobId } from "./blob-path.ts";
 import { blocksAround, verifyBlocks } from "./block-checksums.ts";
-import { type Durability, DurableFolders, makeFolder } from "./durable-folders.ts";
-import { readIdentity, writeIdentity } from "./local-identity.ts";
+import { type Durability, DurableFolders, makeFolder, syncWayTo } from "./durable-folders.ts";
+import { readIdentity, syncIdentity, writeIdentity } from "./local-identity.ts";
 import { readPieces } from "./local-reader.ts";
 import { LocalWriter } from "./local-writer.ts";
 import { checkIdentity, NodeIdentityError } from "./node-identity.ts";
@@ -71,7 +71,8 @@ export class LocalNode implements PhysicalNode {
       await writeIdentity(this.#root, this.#tmp, identity);
       // Somebody else may have been faster.
       checkIdentity(this.name, identity, await this.identity());
-    }
+    } else if (this.#durability === "fsync") await syncIdentity(this.#root);
+    if (this.#durability === "fsync") await syncWayTo(this.#root);
     this.#folders.forgetAll();
     this.#claimed = identity;
   }
@@ -187,6 +188,8 @@ export class LocalNode implements PhysicalNode {
   async probe(): Promise<NodeStatus> {
     try {
       await this.#checkPlace();
+      // Nothing of worth is lost with these, as by somebody who tidied up.
+      for (const folder of [this.#tmp, this.#aside]) await makeFolder(folder);
       await Promise.all([this.#blobs, this.#tmp].map((folder) => access(folder, constants.R_OK | constants.W_OK)));
       const { bavail, bsize } = await statfs(this.#tmp);
       return { freeBytes: bavail * bsize };

@@ -42,6 +42,11 @@ const DOWN_PROBE_MS = 2_000;
 /** Room for several chunks: with less, a node counts as full. */
 const ENOUGH_BYTES = 256 * 1024 ** 2;
 
+function isOurs(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EMFILE" || code === "ENFILE";
+}
+
 /** Remembers whether a node is up and how much room it has. Until the first probe it counts as up. */
 export class NodeHealth {
   readonly node: PhysicalNode;
@@ -108,6 +113,8 @@ export class NodeHealth {
    * @returns whether it is up after that
    */
   async fail(error: unknown, blob: string, what: "create" | "write" | "commit" | "copy" | "read"): Promise<boolean> {
+    // The process has too many files open: that is none of the node's doing.
+    if (isOurs(error)) return this.#up;
     const now = performance.now();
     const { logger, probeMaxAgeMs } = this.#options;
     this.#failures++;
@@ -165,7 +172,7 @@ export class NodeHealth {
       this.#freeBytes = freeBytes;
       this.#setUp();
     } catch (error) {
-      this.#setDown(error);
+      if (!isOurs(error)) this.#setDown(error);
     }
     const { probeMaxAgeMs } = this.#options;
     this.#probeDueAt = performance.now() + (this.#up ? probeMaxAgeMs : Math.min(DOWN_PROBE_MS, probeMaxAgeMs));

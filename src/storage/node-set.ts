@@ -35,6 +35,8 @@ export interface NodeSetOptions {
    * wanted; then `node` is this set's name, and the blob's row isn't there yet. The same damage may be told again.
    */
   onDamage?: (blobId: string, node: string, reason: DamageReason) => void;
+  /** Whether anybody may still ask for the blob: a read that finds it gone is no failure where nobody may. */
+  isWanted?: (blobId: string) => Promise<boolean>;
   /** Called when a node takes blobs, at first or again. */
   onReturn?: () => void;
 }
@@ -53,6 +55,7 @@ export class NodeSet implements StorageNode {
   readonly #health: ReadonlyMap<string, NodeHealth>;
   readonly #logger: StorageLogger;
   readonly #onDamage: NonNullable<NodeSetOptions["onDamage"]>;
+  readonly #isWanted: NonNullable<NodeSetOptions["isWanted"]>;
   /** Whether the last blob got fewer copies than wanted. */
   #isShort = false;
   readonly #unknownNodes = new Set<string>();
@@ -69,6 +72,7 @@ export class NodeSet implements StorageNode {
     this.#health = new Map(nodes.map((node) => [node.name, new NodeHealth(node, health)]));
     this.#logger = logger;
     this.#onDamage = options.onDamage ?? (() => {});
+    this.#isWanted = options.isWanted ?? (async () => true);
     if (this.nodes.size < nodes.length) throw new RangeError("Two storage nodes have the same name");
     if (replicas < 1 || replicas > nodes.length) {
       throw new RangeError(`${nodes.length} storage nodes can't hold ${replicas} copies`);
@@ -140,7 +144,9 @@ export class NodeSet implements StorageNode {
         signal?.throwIfAborted();
         isStalled = error instanceof NodeTimeoutError;
         failures.push(error);
-        this.#onFailure(blob.id, node, error, "read");
+        if (!(error instanceof MissingBlobError) || (await this.#isWanted(blob.id).catch(() => true))) {
+          this.#onFailure(blob.id, node, error, "read");
+        }
       } finally {
         // Frees its resources; one that stalls does so when it goes on.
         const closing = reading.return?.().catch(() => {});

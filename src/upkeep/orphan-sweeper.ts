@@ -5,7 +5,7 @@ import type { UpkeepLogger } from "./upkeep-logger.ts";
 
 const BATCH = 1_000;
 /** What is younger may be a chunk whose row is about to be committed. */
-const ORPHAN_AGE_MS = 24 * 3600_000;
+export const ORPHAN_AGE_MS = 24 * 3600_000;
 
 /** Most of what a node holds is unknown to the database: that is rather the wrong database than so many orphans. */
 export class TooManyOrphansError extends Error {

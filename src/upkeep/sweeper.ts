@@ -1,8 +1,9 @@
+import { clockWatch, mayExpire } from "../clock-watch.ts";
 import type { Database } from "../database.ts";
 import { sweepChunks } from "./chunk-census.ts";
 import type { Leases } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
-import { type SweptNode, sweepOrphans, TooManyOrphansError } from "./orphan-sweeper.ts";
+import { ORPHAN_AGE_MS, type SweptNode, sweepOrphans, TooManyOrphansError } from "./orphan-sweeper.ts";
 import type { RepairQueue } from "./repair-queue.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
 
@@ -29,6 +30,8 @@ export class Sweeper {
    * @param ageMs how old a blob or a chunk is that nothing refers to, if it is to go
    */
   async run(signal: AbortSignal, restMs?: number, ageMs?: number): Promise<void> {
+    // After a jump, all that is under way may look as old as an orphan.
+    if (!clockWatch.isSettled(ageMs ?? ORPHAN_AGE_MS) || !(await mayExpire(this.#database))) return;
     const options = { signal, ...(ageMs !== undefined && { ageMs }) };
     await this.#leases.hold(
       LEASE,

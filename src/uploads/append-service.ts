@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { User } from "../accounts/user.ts";
+import { clockWatch } from "../clock-watch.ts";
 import type { Database } from "../database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import type { StoredFile } from "../files/file.ts";
@@ -13,7 +14,14 @@ import { MAX_CHUNKS } from "./chunk-plan.ts";
 import { findUpload, type StoredChunk } from "./chunk-record.ts";
 import type { OpenChunk } from "./open-chunk.ts";
 import { checkSize } from "./upload-request.ts";
-import { isLive, lockUpload, refuseClosed, type UploadOptions, type UploadService } from "./upload-service.ts";
+import {
+  clockJumped,
+  isLive,
+  lockUpload,
+  refuseClosed,
+  type UploadOptions,
+  type UploadService,
+} from "./upload-service.ts";
 
 /** Blobs without a row are orphans to the sweeper, which takes them after a day: a checked body has this long. */
 const CHECKED_WITHIN_MS = 6 * 3600_000;
@@ -157,6 +165,7 @@ export class AppendService {
     const written: OpenChunk[] = [];
     const stored: StoredChunk[] = [];
     const deadline = performance.now() + CHECKED_WITHIN_MS;
+    const { jumps } = clockWatch;
     let end = upload.receivedBytes;
     try {
       for await (const chunk of this.#cut(upload, checked(appended.bytes, claim), appended.length, limit)) {
@@ -168,6 +177,7 @@ export class AppendService {
         stored.push(await chunk.commit(end));
         end += chunk.size;
       }
+      if (clockWatch.jumps !== jumps) throw clockJumped();
     } catch (error) {
       await Promise.all(written.map((chunk) => chunk.abort()));
       throw error;

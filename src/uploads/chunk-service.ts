@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import type { User } from "../accounts/user.ts";
+import { clockWatch } from "../clock-watch.ts";
 import type { Database } from "../database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { parseDigest } from "../files/digest.ts";
@@ -9,7 +10,7 @@ import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
 import { receiveChunk, wrongSize } from "./chunk-receiver.ts";
 import { digestAt, findUpload, recordChunk, type StoredChunk } from "./chunk-record.ts";
-import { refuseClosed } from "./upload-service.ts";
+import { clockJumped, refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {
   /** Zero-based. */
@@ -66,12 +67,15 @@ export class ChunkService {
     }
 
     const id = uuidv7();
+    const { jumps } = clockWatch;
     const writer = await this.#storage.create(id, size);
     let chunk: StoredChunk;
     try {
       const received = await receiveChunk(await sent.open(), size, writer);
       checkClaim(claimed, received.sha256);
       const nodes = await writer.commit(size, received.sha256);
+      // Its bytes may have been taken for old and unknown meanwhile.
+      if (clockWatch.jumps !== jumps) throw clockJumped();
       chunk = { ...received, id, offset: start, size, nodes };
     } catch (error) {
       await writer.abort();

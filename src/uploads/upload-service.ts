@@ -4,8 +4,9 @@ import { v7 as uuidv7 } from "uuid";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
 import type { User } from "../accounts/user.ts";
+import { clockWatch, SETTLED_MS } from "../clock-watch.ts";
 import type { Database, EntityManager } from "../database.ts";
-import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
+import { BadUserInputError, NotFoundError, ServiceUnavailableError, StowageError } from "../errors.ts";
 import { parseDigest } from "../files/digest.ts";
 import { StoredFile } from "../files/file.ts";
 import { filenameKey } from "../files/filename.ts";
@@ -49,6 +50,11 @@ export async function lockUpload(em: EntityManager, user: User, id: string): Pro
     : null;
   if (upload === null) throw new NotFoundError("upload");
   return upload;
+}
+
+/** Whether it is over can't be told, and a wrong answer couldn't be taken back. */
+export function clockJumped(): ServiceUnavailableError {
+  return new ServiceUnavailableError("The server's clock has jumped. Try again later.");
 }
 
 /** How often a begin is tried again that met others with the same resume key. */
@@ -133,6 +139,7 @@ export class UploadService {
       const message = `An open upload with this resumeKey is for a file of ${open.size} bytes, not ${plan.size}. Abort it, or use another key.`;
       throw new BadUserInputError("resumeKey", message);
     }
+    if (open && !clockWatch.isSettled(SETTLED_MS)) throw clockJumped();
     if (open) await expireUpload(em, open.id);
     await this.#quotas.reserve(em, user.id, plan.size);
     const upload = newUpload(em, user, plan, this.#options.expiryMs);

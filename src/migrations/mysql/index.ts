@@ -8,6 +8,7 @@ import { Migration20261122130000UpkeepRequests } from "./20261122130000-upkeep-r
 import { Migration20261122140000SequentialUploads } from "./20261122140000-sequential-uploads.ts";
 import { Migration20261126100000FoldedFilenames } from "./20261126100000-folded-filenames.ts";
 import { Migration20261126110000CompletedKeys } from "./20261126110000-completed-keys.ts";
+import { Migration20261126120000RevokedLinks } from "./20261126120000-revoked-links.ts";
 
 /** In the order in which they run. */
 export const mysqlMigrations: Constructor<Migration>[] = [
@@ -19,4 +20,5 @@ export const mysqlMigrations: Constructor<Migration>[] = [
   Migration20261122140000SequentialUploads,
   Migration20261126100000FoldedFilenames,
   Migration20261126110000CompletedKeys,
+  Migration20261126120000RevokedLinks,
 ];

@@ -1,0 +1,71 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { ClockWatch, SETTLED_MS } from "../../src/clock-watch.ts";
+import { Client } from "../support/client.ts";
+import { dialects } from "../support/databases.ts";
+import { startService } from "../support/service.ts";
+import { Workspace } from "../support/workspace.ts";
+
+const DAY_MS = 24 * 3600_000;
+
+/** Moves the wall clock of this process. */
+function jump(ms: number): void {
+  const real = Date.now;
+  Date.now = () => real() + ms;
+  onTestFinished(() => {
+    Date.now = real;
+  });
+}
+
+test("a jump is noticed at the next look, ahead and back, and settles only after an hour", () => {
+  const watch = new ClockWatch();
+  const told: number[] = [];
+  watch.onJump = (ms) => void told.push(Math.round(ms / DAY_MS));
+  expect(watch.isSettled(SETTLED_MS)).toBe(true);
+  jump(2 * DAY_MS);
+  expect(watch.isSettled(SETTLED_MS)).toBe(false);
+  jump(-2 * DAY_MS);
+  expect(watch.isSettled(SETTLED_MS)).toBe(false);
+  expect(told).toEqual([2, -2]);
+});
+
+test.for(dialects)("%s: a revoked link stays closed whatever the clock says", async (dialect) => {
+  const service = await startService(dialect);
+  onTestFinished(() => service.stop());
+  const client = await Client.register(service.url);
+  const { id } = await client.upload("f", Buffer.from("bytes"));
+  const { createDownloadLink: link } = await client.data(
+    "mutation ($id: ID!) { createDownloadLink(fileId: $id) { id url } }",
+    { id },
+  );
+  const url = new URL(link.url, service.url);
+  expect((await fetch(url)).status).toBe(200);
+  await client.data("mutation ($id: ID!) { revokeDownloadLink(id: $id) }", { id: link.id });
+  expect((await fetch(url)).status).toBe(404);
+  jump(-3600_000);
+  expect((await fetch(url)).status).toBe(404);
+});
+
+test("a clock that is ten days ahead for a moment expires no upload, and the log says so", async () => {
+  // A server whose clock the test moves: a file says by how much.
+  const workspace = await Workspace.create("sqlite");
+  const ahead = join(workspace.folder, "ahead");
+  await writeFile(ahead, "0");
+  const hook = join(workspace.folder, "clock.cjs");
+  const source = `const real = Date.now, fs = require("node:fs");
+    const now = () => real() + Number(fs.readFileSync(${JSON.stringify(ahead)}, "utf8"));
+    Date.now = now;
+    globalThis.Date = class extends Date { constructor(...args) { super(...(args.length ? args : [now()])); } };
+    globalThis.Date.now = now;`;
+  await writeFile(hook, source);
+  const server = await workspace.start(["--require", hook]);
+  const client = await Client.register(server.url);
+  const upload = await client.begin({ filename: "f", size: 100 });
+  await writeFile(ahead, String(10 * DAY_MS));
+  await expect.poll(() => server.output(), { interval: 20 }).toContain("the clock has jumped");
+  await expect.poll(async () => (await fetch(`${server.url}/health/live`)).status, { interval: 20 }).toBe(200);
+  await writeFile(ahead, "0");
+  expect((await client.session(upload.id)).status).toBe("OPEN");
+  expect((await client.sendChunk(upload.id, 0, Buffer.alloc(100))).errors).toBeUndefined();
+});
