@@ -13,6 +13,7 @@ import { cutChunks, tooMuch } from "./chunk-cutter.ts";
 import { MAX_CHUNKS } from "./chunk-plan.ts";
 import { findUpload, type StoredChunk } from "./chunk-record.ts";
 import type { OpenChunk } from "./open-chunk.ts";
+import { UnreservedBytes } from "./unreserved-bytes.ts";
 import { checkSize } from "./upload-request.ts";
 import {
   clockJumped,
@@ -57,6 +58,7 @@ export class AppendService {
   readonly #uploads: UploadService;
   readonly #options: UploadOptions;
   readonly #onLateRows: OnLateRows;
+  readonly #unreserved: UnreservedBytes;
   /** By upload, what this process is taking in. Only a courtesy: what counts is in the database. */
   readonly #underWay = new Map<string, Set<Promise<unknown>>>();
 
@@ -71,6 +73,7 @@ export class AppendService {
     this.#database = database;
     this.#storage = storage;
     this.#quotas = quotas;
+    this.#unreserved = new UnreservedBytes(quotas);
     this.#uploads = uploads;
     this.#options = options;
     this.#onLateRows = onLateRows;
@@ -111,11 +114,17 @@ export class AppendService {
     const limit = (upload.sizeKnown ? upload.size : this.#options.maxFileSize) - upload.receivedBytes;
     if (appended.length !== undefined && appended.length > limit) throw tooMuch(limit);
 
+    const { checksum } = appended;
+    const take = (most: number) =>
+      checksum === undefined
+        ? this.#appendAsTheyCome(upload, appended, most)
+        : this.#appendChecked(upload, appended, checksum, most);
+    // A checked body is on the nodes as a whole before any of it counts.
+    const expected =
+      checksum === undefined ? Math.min(upload.chunkSize, appended.length ?? limit) : (appended.length ?? limit);
     await this.#announce(
       upload.id,
-      appended.checksum === undefined
-        ? this.#appendAsTheyCome(upload, appended, limit)
-        : this.#appendChecked(upload, appended, appended.checksum, limit),
+      upload.sizeKnown ? take(limit) : this.#unreserved.hold(user.id, limit, expected, take),
     );
     if (appended.isLast === undefined) return this.completeIfWhole(user, upload);
     return appended.isLast ? this.#uploads.complete(user, upload.id, null) : upload;

@@ -1,3 +1,4 @@
+import pLimit, { type LimitFunction } from "p-limit";
 import { v7 as uuidv7 } from "uuid";
 import type { User } from "../accounts/user.ts";
 import { clockWatch } from "../clock-watch.ts";
@@ -26,11 +27,16 @@ export interface SentChunk {
   size?: number | undefined;
 }
 
+/** Of the same chunk: a connection that broke may still be open here. */
+const MAX_AT_ONCE = 2;
+
 /** Takes in the chunks of uploads: bytes first, then one short transaction. */
 export class ChunkService {
   readonly #database: Database;
   readonly #storage: StorageNode;
   readonly #expiryMs: number;
+  /** By chunk: those who send the same one wait for each other, so that its bytes lie on the nodes no more often. */
+  readonly #turns = new Map<string, LimitFunction>();
 
   /** @param expiryMs how long an upload stays open after its last chunk */
   constructor(database: Database, storage: StorageNode, expiryMs: number) {
@@ -45,6 +51,17 @@ export class ChunkService {
    *   CHUNK_CONFLICT, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE: the upload stays as it was
    */
   async store(user: User, uploadId: string, sent: SentChunk): Promise<StoredFile> {
+    const chunk = `${user.id} ${uploadId} ${sent.index}`;
+    const turn = this.#turns.get(chunk) ?? pLimit(MAX_AT_ONCE);
+    this.#turns.set(chunk, turn);
+    try {
+      return await turn(() => this.#store(user, uploadId, sent));
+    } finally {
+      if (turn.activeCount + turn.pendingCount === 0) this.#turns.delete(chunk);
+    }
+  }
+
+  async #store(user: User, uploadId: string, sent: SentChunk): Promise<StoredFile> {
     const claimed = parseDigest("sha256", sent.sha256);
     const upload = await this.#find(user, uploadId);
     refuseClosed(upload);
