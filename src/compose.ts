@@ -57,16 +57,20 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const accounts = new AccountService(database, await Passwords.open(), {
     registrationOpen: config.registrationOpen,
     tokenExpiryMs: config.tokenExpiryMs,
+    maxTokens: config.maxTokens,
+    registrationsPerHour: config.registrationsPerHour,
   });
   const quotas = new QuotaService(database, config.defaultQuotaBytes);
   const files = new FileService(database, freed);
-  const links = new DownloadLinkService(database);
+  const links = new DownloadLinkService(database, config.maxLinks);
   const downloads = new DownloadService(database, storage, accounts, links);
   const uploadOptions = {
     defaultChunkSize: config.chunkSize,
     maxFileSize: config.maxFileSize,
     expiryMs: config.uploadExpiryMs,
     resumeKeyExpiryMs: config.resumeKeyExpiryMs,
+    maxFiles: config.maxFiles,
+    maxOpenUploads: config.maxOpenUploads,
   };
   const uploads = new UploadService(database, quotas, uploadOptions, freed);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);

@@ -163,6 +163,11 @@ const settings = z.object({
   UPLOAD_EXPIRY: duration("7d", ms("3650d")),
   RESUME_KEY_EXPIRY: duration("7d", ms("3650d")),
   TOKEN_EXPIRY: duration("30d", ms("3650d")),
+  MAX_FILES: integer(1, 1_000_000_000, "1000000"),
+  MAX_OPEN_UPLOADS: integer(1, 1_000_000, "10000"),
+  MAX_LINKS: integer(1, 1_000_000, "1000"),
+  MAX_TOKENS: integer(1, 1_000_000, "1000"),
+  REGISTRATIONS_PER_HOUR: integer(1, 1_000_000, "1000"),
   REGISTRATION: choice(["open", "closed"], "open"),
   INTROSPECTION: choice(["on", "off"], "on"),
   IDLE_TIMEOUT: duration("60s"),
@@ -215,6 +220,15 @@ export interface Config {
   scrubRate: number;
   /** Null for never. */
   scrubPeriodMs: number | null;
+  /** Of each user. */
+  maxFiles: number;
+  maxOpenUploads: number;
+  /** Of each file. */
+  maxLinks: number;
+  /** Of each user. */
+  maxTokens: number;
+  /** Of each address. */
+  registrationsPerHour: number;
   registrationOpen: boolean;
   introspection: boolean;
   logLevel: string;
@@ -290,6 +304,11 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     repairRate: data.REPAIR_RATE,
     scrubRate: data.SCRUB_RATE,
     scrubPeriodMs: data.SCRUB_PERIOD,
+    maxFiles: data.MAX_FILES,
+    maxOpenUploads: data.MAX_OPEN_UPLOADS,
+    maxLinks: data.MAX_LINKS,
+    maxTokens: data.MAX_TOKENS,
+    registrationsPerHour: data.REGISTRATIONS_PER_HOUR,
     registrationOpen: data.REGISTRATION === "open",
     introspection: data.INTROSPECTION === "on",
     logLevel: data.LOG_LEVEL,

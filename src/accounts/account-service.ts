@@ -7,6 +7,7 @@ import { AccessToken } from "./access-token.ts";
 import { type Credentials, checkRegistration } from "./credentials.ts";
 import { checkAttempt } from "./password.ts";
 import type { Passwords } from "./passwords.ts";
+import { RegistrationLimit } from "./registration-limit.ts";
 import { User } from "./user.ts";
 
 const TOKEN_PREFIX = "stw_";
@@ -31,6 +32,10 @@ export interface SignedIn {
 export interface AccountOptions {
   registrationOpen: boolean;
   tokenExpiryMs: number;
+  /** Of each user; the oldest go. No bound when left out. */
+  maxTokens?: number;
+  /** Accounts that an address makes in an hour; no bound when left out. */
+  registrationsPerHour?: number;
 }
 
 function hashToken(token: string): Buffer {
@@ -41,11 +46,13 @@ export class AccountService {
   readonly #database: Database;
   readonly #passwords: Passwords;
   readonly #options: AccountOptions;
+  readonly #registrations: RegistrationLimit;
 
   constructor(database: Database, passwords: Passwords, options: AccountOptions) {
     this.#database = database;
     this.#passwords = passwords;
     this.#options = options;
+    this.#registrations = new RegistrationLimit(options.registrationsPerHour ?? Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -62,6 +69,7 @@ export class AccountService {
     const taken = await this.#taken(usernameKey, emailKey);
     if (taken !== null) return this.#registerAgain(taken, { ...input, usernameKey, emailKey }, client);
 
+    this.#registrations.count(client);
     const passwordHash = await this.#passwords.hash(input.password, client);
     const { username, email } = input;
     const createdAt = new Date();
@@ -159,10 +167,20 @@ export class AccountService {
     throw new StowageError("CONFLICT", `This ${what} is taken.`, { field });
   }
 
+  /** Makes room for one more token. */
+  async #removeOldest(em: EntityManager, user: User): Promise<void> {
+    const { maxTokens } = this.#options;
+    if (maxTokens === undefined) return;
+    const options = { orderBy: { id: "desc" as const }, limit: 1, offset: maxTokens - 1 };
+    const [last] = await em.find(AccessToken, { user: user.id }, options);
+    if (last !== undefined) await em.nativeDelete(AccessToken, { user: user.id, id: { $lte: last.id } });
+  }
+
   async #issueToken(em: EntityManager, user: User): Promise<SignedIn> {
     const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url");
     const createdAt = new Date();
     const expiresAt = new Date(createdAt.getTime() + this.#options.tokenExpiryMs);
+    await this.#removeOldest(em, user);
     await em.insert(AccessToken, { id: uuidv7(), user: user.id, tokenHash: hashToken(token), createdAt, expiresAt });
     return { token, expiresAt, user };
   }

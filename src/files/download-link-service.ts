@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import type { User } from "../accounts/user.ts";
 import type { Database } from "../database.ts";
-import { BadUserInputError, NotFoundError } from "../errors.ts";
+import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { sha256 } from "./digest.ts";
 import { DownloadLink } from "./download-link.ts";
 import { StoredFile } from "./file.ts";
@@ -20,9 +20,12 @@ export interface CreatedLink {
 
 export class DownloadLinkService {
   readonly #database: Database;
+  readonly #maxLinks: number;
 
-  constructor(database: Database) {
+  /** @param maxLinks of each file, at a time */
+  constructor(database: Database, maxLinks = Number.MAX_SAFE_INTEGER) {
     this.#database = database;
+    this.#maxLinks = maxLinks;
   }
 
   /** @param expiresInSeconds 1 to 31,536,000, a year */
@@ -37,6 +40,11 @@ export class DownloadLinkService {
         : null;
       if (file === null) throw new NotFoundError("file");
       const createdAt = new Date();
+      const live = await em.count(DownloadLink, { file: fileId, revoked: false, expiresAt: { $gt: createdAt } });
+      if (live >= this.#maxLinks) {
+        const message = `This file has ${this.#maxLinks} links, as many as it may have at a time. Revoke some.`;
+        throw new StowageError("QUOTA_EXCEEDED", message, { limit: this.#maxLinks });
+      }
       const expiresAt = new Date(createdAt.getTime() + expiresInSeconds * 1000);
       return em.create(
         DownloadLink,

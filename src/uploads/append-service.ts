@@ -30,6 +30,10 @@ const CHECKED_WITHIN_MS = 6 * 3600_000;
 /** Where to tell of chunks whose rows come long after their bytes were stored. */
 export type OnLateRows = (chunks: readonly StoredChunk[]) => void;
 
+/** Pieces that an upload may have of any size, and what the others have to have on the average, in bytes. */
+const FREE_PIECES = 10_000;
+const PIECE_BYTES = 64 * 1024;
+
 /** How long somebody who asks for an offset waits for what is on its way. */
 const SETTLING_MS = 2_000;
 
@@ -179,7 +183,7 @@ export class AppendService {
     try {
       for await (const chunk of this.#cut(upload, checked(appended.bytes, claim), appended.length, limit)) {
         written.push(chunk);
-        refuseTooMany(upload, written.length);
+        refuseTooMany(upload, written.length, end + chunk.size);
         if (performance.now() > deadline) {
           throw new BadUserInputError("upload-checksum", "A request with a checksum takes six hours at most.");
         }
@@ -203,7 +207,7 @@ export class AppendService {
   async #keep(upload: StoredFile, chunk: OpenChunk): Promise<void> {
     let stored: StoredChunk;
     try {
-      refuseTooMany(upload, 1);
+      refuseTooMany(upload, 1, upload.receivedBytes + chunk.size);
       stored = await chunk.commit(upload.receivedBytes);
     } catch (error) {
       await chunk.abort();
@@ -257,8 +261,14 @@ function offsetMismatch(upload: StoredFile, offset: number): StowageError {
   return new StowageError("OFFSET_MISMATCH", message, { expected: upload.receivedBytes, received: offset });
 }
 
-function refuseTooMany({ receivedChunks }: StoredFile, more: number): void {
-  if (receivedChunks + more <= MAX_CHUNKS) return;
+/** Each piece costs the nodes more than its bytes: many small ones are let pass only as far as broken lines make them. */
+function refuseTooMany({ receivedChunks }: StoredFile, more: number, bytes: number): void {
+  const pieces = receivedChunks + more;
+  if (pieces > FREE_PIECES + bytes / PIECE_BYTES) {
+    const message = `The pieces of this upload are too small: beyond ${FREE_PIECES}, they take ${PIECE_BYTES} bytes each on the average.`;
+    throw new BadUserInputError("chunks", message);
+  }
+  if (pieces <= MAX_CHUNKS) return;
   throw new BadUserInputError(
     "chunks",
     `An upload is kept in ${MAX_CHUNKS} pieces at most: send more in each request.`,

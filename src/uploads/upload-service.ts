@@ -23,6 +23,10 @@ export interface UploadOptions extends UploadLimits {
   expiryMs: number;
   /** How long a complete one is found by its resume key. */
   resumeKeyExpiryMs: number;
+  /** Of each user, complete ones; no bound when left out. */
+  maxFiles?: number;
+  /** Of each user; no bound when left out. */
+  maxOpenUploads?: number;
 }
 
 export function isLive(upload: StoredFile): boolean {
@@ -59,6 +63,9 @@ export function clockJumped(): ServiceUnavailableError {
 
 /** How often a begin is tried again that met others with the same resume key. */
 const MAX_ATTEMPTS = 5;
+
+/** More open uploads aren't counted. */
+const MOST_COUNTED = 1_000_000;
 
 /** By which a complete upload is recognised: another name makes another file, a later renaming doesn't. */
 function completedKeyOf(resumeKey: Uint8Array, filename: string): Buffer {
@@ -141,11 +148,27 @@ export class UploadService {
     }
     if (open && !clockWatch.isSettled(SETTLED_MS)) throw clockJumped();
     if (open) await expireUpload(em, open.id);
+    await this.#refuseTooMany(em, user);
     await this.#quotas.reserve(em, user.id, plan.size);
     const upload = newUpload(em, user, plan, this.#options.expiryMs);
     await em.persist(upload).flush();
     if (tus !== undefined) await em.insert(TusUpload, { file: upload.id, ...tus, finalId: "" });
     return upload;
+  }
+
+  /** Rows and links cost no bytes of a quota: their number has bounds of its own. @throws StowageError QUOTA_EXCEEDED */
+  async #refuseTooMany(em: EntityManager, user: User): Promise<void> {
+    const { maxFiles = Number.MAX_SAFE_INTEGER, maxOpenUploads = Number.MAX_SAFE_INTEGER } = this.#options;
+    const open = `select count(*) from (select 1 from files where owner_id = ? and status = 'OPEN' limit ?) as some`;
+    const [row] = await em.execute<{ files: number; open: number }[]>(
+      `select file_count as files, (${open}) as open from users where id = ?`,
+      [user.id, Math.min(maxOpenUploads, MOST_COUNTED), user.id],
+    );
+    const refuse = (limit: number, what: string) => {
+      throw new StowageError("QUOTA_EXCEEDED", `You have ${limit} ${what}, as many as you may have.`, { limit });
+    };
+    if (Number(row?.files) >= maxFiles) refuse(maxFiles, "files");
+    if (Number(row?.open) >= maxOpenUploads) refuse(maxOpenUploads, "open uploads");
   }
 
   /** The newest file that an upload with this key became, if it is as the plan says. */

@@ -247,6 +247,6 @@ test("requests that had been sent when the end came are answered, and a download
   expect(performance.now() - begun).toBeLessThan(15_000);
   for (const socket of many) {
     if (!socket.closed) await once(socket, "close");
-    expect(socket.received().match(/ 200 /g)).toHaveLength(3);
+    expect(socket.received().match(/ 200 /g) ?? socket.received()).toHaveLength(3);
   }
 });

@@ -14,9 +14,11 @@ interface Connection {
   waiting: Exchange[];
 }
 
-/** Turns of the event loop within which it has read all that had reached this machine before. */
+/** Turns of the event loop: when in so many nothing has come, all that had reached this machine before has been read. */
 const READ_TURNS = 10;
 const READ_TURN_MS = 10;
+/** How long, at the end, what comes is still answered as ever. */
+const MOST_ANSWERING_MS = 5_000;
 
 /**
  * The connections of all servers of a process. The requests of one are worked on one at a time, and while some wait no
@@ -25,15 +27,19 @@ const READ_TURN_MS = 10;
 export class Connections {
   readonly #open = new Map<Socket, Connection>();
   #isClosing = false;
+  /** Connections and requests up to now. */
+  #arrivals = 0;
 
   /** Passes on the server's requests, each when it is its turn. */
   serve(server: Server, listener: RequestListener): void {
     server.on("connection", (socket: Socket) => {
+      this.#arrivals++;
       this.#open.set(socket, { current: undefined, waiting: [] });
       socket.once("close", () => this.#open.delete(socket));
     });
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request;
+      this.#arrivals++;
       const connection = this.#open.get(socket);
       if (connection === undefined) return;
       if (connection.current === undefined) return this.#begin(socket, connection, { request, response }, listener);
@@ -58,7 +64,13 @@ export class Connections {
    * @param patienceMs after so long the rest is cut: what a client can resume needn't be waited for
    */
   async close(patienceMs: number): Promise<void> {
-    for (let turn = 0; turn < READ_TURNS; turn++) await sleep(READ_TURN_MS);
+    const deadline = performance.now() + Math.min(patienceMs, MOST_ANSWERING_MS);
+    const isWaiting = () => Array.from(this.#open.values()).some(({ waiting }) => waiting.length > 0);
+    for (let quiet = 0, seen = this.#arrivals; quiet < READ_TURNS && performance.now() < deadline; quiet++) {
+      await sleep(READ_TURN_MS);
+      if (seen !== this.#arrivals || isWaiting()) quiet = -1;
+      seen = this.#arrivals;
+    }
     this.#isClosing = true;
     for (const [socket, { current }] of this.#open) if (current === undefined) socket.destroySoon();
     setTimeout(() => {

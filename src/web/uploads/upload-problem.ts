@@ -5,7 +5,7 @@ import { formatBytes } from "../ui/format.ts";
 export function uploadProblem(error: unknown): string {
   if (!(error instanceof StowageError)) return "Something went wrong in this page.";
   const { code, facts, message } = error;
-  if (code === "QUOTA_EXCEEDED") {
+  if (code === "QUOTA_EXCEEDED" && facts["quotaBytes"] !== undefined) {
     const [quota, used, reserved] = [facts["quotaBytes"], facts["usedBytes"], facts["reservedBytes"]].map(Number);
     const left = Math.max(0, (quota ?? 0) - (used ?? 0) - (reserved ?? 0));
     return `There is not enough room: ${formatBytes(left)} of your ${formatBytes(quota ?? 0)} are left. Delete files or cancel uploads, then try again.`;
