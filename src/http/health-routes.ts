@@ -63,7 +63,6 @@ export function registerHealthRoutes(app: FastifyInstance, accounts: AccountServ
   async function isAdministrator(request: FastifyRequest): Promise<boolean> {
     const token = requestToken(request);
     if (token === undefined) return false;
-    // A probe is answered also where nobody can be signed in.
     const user = await accounts.authenticate(token).catch(() => null);
     return user?.role === "ADMIN";
   }
@@ -85,9 +84,10 @@ export function registerHealthRoutes(app: FastifyInstance, accounts: AccountServ
     return reply.code(ready ? 200 : 503).send({
       status: ready ? "ok" : "unavailable",
       database,
-      nodes: (await isAdministrator(request))
-        ? nodes.map(({ name, kind, state, freeBytes, failures }) => ({ name, kind, state, freeBytes, failures }))
-        : nodes.map(({ state }) => ({ state })),
+      nodes:
+        database === "up" && (await isAdministrator(request))
+          ? nodes.map(({ name, kind, state, freeBytes, failures }) => ({ name, kind, state, freeBytes, failures }))
+          : nodes.map(({ state }) => ({ state })),
     });
   });
 }
