@@ -16,6 +16,14 @@ declare module "vitest" {
   }
 }
 
+/** What is long by nature has a form of its own. */
+const LEFT_OUT = [
+  "Left out, since it takes long:",
+  "  npm run test:install        the first commands with npm 10 and 11 on Node 20, 22 and 24",
+  "  npm run test:faults         a thousand faults of nodes, databases and servers; 60 were among these",
+  "  npm run test:client-faults  an upload of 10 GiB through a hundred kills of the server",
+];
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const buildFolder = `.test-build/${process.pid}`;
   execFileSync("tsc", ["-p", "tsconfig.build.json", "--outDir", buildFolder], { stdio: "inherit" });
@@ -31,5 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await s3.stop();
     await server.stop();
     rmSync(buildFolder, { recursive: true, force: true });
+    const isWhole = process.argv.at(-1) === "run";
+    if (isWhole) for (const line of LEFT_OUT) console.log(line);
   };
 }
