@@ -82,6 +82,8 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const appends = new AppendService(database, storage, quotas, uploads, uploadOptions, onLateRows);
   const concatenations = new ConcatenationService(database, uploadOptions, freed);
 
+  const weakness = await database.weakness();
+  if (weakness !== undefined) log.warn(weakness);
   clockWatch.onJump = (ms) =>
     log.error(
       { aheadMs: Math.round(ms) },

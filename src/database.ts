@@ -149,6 +149,16 @@ export class Database {
     }
   }
 
+  /** What of the server's settings loses what was acknowledged, for the operator; undefined where nothing does. */
+  async weakness(): Promise<string | undefined> {
+    if (this.dialect === "sqlite") return undefined;
+    const [row] = await this.read((em) =>
+      em.execute<{ flush: number }[]>("select @@innodb_flush_log_at_trx_commit as flush"),
+    );
+    if (Number(row?.flush) === 1) return undefined;
+    return `innodb_flush_log_at_trx_commit is ${row?.flush}: a crash of the database's machine loses what was acknowledged. Set it to 1.`;
+  }
+
   /** Rejects when the database doesn't answer, soon; and, where writing failed last, while it still does. */
   async probe(): Promise<void> {
     const settled = new AbortController();

@@ -17,6 +17,7 @@ import { type Readiness, registerHealthRoutes } from "./health-routes.ts";
 import { checkHost } from "./host-header.ts";
 import { registerPage } from "./page-routes.ts";
 import { registerPlayground } from "./playground-routes.ts";
+import { tellRefusedOrigins } from "./refused-origins.ts";
 import { RequestLog } from "./request-log.ts";
 import { resumableResponseHeaders } from "./resumable/resumable-headers.ts";
 import { registerResumable } from "./resumable/resumable-routes.ts";
@@ -86,6 +87,7 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
     maxAge: 600,
     strictPreflight: false,
   });
+  app.addHook("onRequest", tellRefusedOrigins(options.corsOrigins));
   app.addHook("onRequest", async (request) => {
     checkHost(request);
     refuseContentCoding(request);

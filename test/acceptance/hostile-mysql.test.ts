@@ -13,6 +13,7 @@ const OPTIONS = [
   "--transaction-isolation=READ-UNCOMMITTED",
   "--default-storage-engine=MyISAM",
   "--completion-type=1",
+  "--innodb-flush-log-at-trx-commit=2",
   "--init-connect=set autocommit = 0, sql_select_limit = 1, sql_safe_updates = 1, foreign_key_checks = 0",
 ];
 const NAMES = [`it's`, `"quoted"`, "' or 1=1 -- ", "käse 日本 🎞", "per%cent_under", "`tick`", "?", "a;b"];
@@ -58,4 +59,9 @@ test("tables are made where transactions and foreign keys hold", () => {
     "select distinct engine from information_schema.tables where table_schema like 'stowage_%'",
   );
   expect(engines.trim()).toBe("InnoDB");
+});
+
+test("a server that loses what was acknowledged is warned of at the start", () => {
+  const said = service.log.map(({ msg }) => String(msg));
+  expect(said.filter((message) => message.includes("innodb_flush_log_at_trx_commit is 2"))).toHaveLength(1);
 });

@@ -106,6 +106,14 @@ describe("what can't be routed is refused with the headers of every answer", () 
   );
 });
 
+test("an origin that CORS_ORIGINS doesn't name is told of in the log, once", async () => {
+  for (let i = 0; i < 3; i++)
+    await fetch(`${service.url}/health/live`, { headers: { origin: "https://other.example" } });
+  for (const origin of [ORIGIN, service.url]) await fetch(`${service.url}/health/live`, { headers: { origin } });
+  const told = service.log.filter(({ msg }) => String(msg).includes("CORS_ORIGINS"));
+  expect(told).toMatchObject([{ origin: "https://other.example" }]);
+});
+
 describe("Expect: 100-continue", () => {
   const put = (path: string, token: string, type = "application/octet-stream") =>
     `PUT ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${type}\r\n` +

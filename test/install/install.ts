@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { arch, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 
@@ -32,12 +32,16 @@ function expect(text: string, pattern: RegExp, isThere = true): void {
 async function tools(folder: string, node: string, npm: string): Promise<NodeJS.ProcessEnv> {
   const packages = [`node@npm:node-linux-${arch()}@${node}`, `npm@${npm}`];
   run("npm", ["install", "--prefix", folder, "--no-save", "--ignore-scripts", ...packages], folder, process.env);
-  const bins = [join(folder, "node_modules/node/bin"), join(folder, "node_modules/npm/bin")];
+  const bin = join(folder, "bin");
+  await mkdir(bin);
+  await symlink(join(folder, "node_modules/node/bin/node"), join(bin, "node"));
+  for (const name of ["npm", "npx"])
+    await symlink(join(folder, `node_modules/npm/bin/${name}-cli.js`), join(bin, name));
   const kept = ["HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS"];
   const settings = Object.entries(process.env).filter(
     ([name]) => kept.includes(name) || /^npm_config_(registry|cafile|cache)$/i.test(name),
   );
-  return { ...Object.fromEntries(settings), PATH: [...bins, "/usr/local/bin", "/usr/bin", "/bin"].join(delimiter) };
+  return { ...Object.fromEntries(settings), PATH: [bin, "/usr/local/bin", "/usr/bin", "/bin"].join(delimiter) };
 }
 
 async function startAndRegister(project: string, env: NodeJS.ProcessEnv): Promise<string> {
