@@ -23,7 +23,9 @@ export async function undrain({ nodes, terminal }: CommandContext, name: string)
 }
 
 export async function drain(context: CommandContext, name: string): Promise<void> {
-  const { nodes, storage, terminal, signal } = context;
+  const { nodes, storage, terminal, signal, upkeep } = context;
+  // Before servers begin to move them.
+  const total = await upkeep.chunksOn(name);
   await nodes.drain(name);
   const isConfigured = storage.nodes.has(name);
   if (isConfigured) {
@@ -32,7 +34,7 @@ export async function drain(context: CommandContext, name: string): Promise<void
     );
     await sleep(ALL_KNOW_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
-  const failed = await emptyNode(context, name);
+  const failed = await emptyNode(context, name, total);
   if (failed.size > 0) throw new AdminError(await describeFailures(context, name, failed));
   terminal.line(`No chunk is left on ${name}.`);
   if (isConfigured) {
@@ -43,9 +45,12 @@ export async function drain(context: CommandContext, name: string): Promise<void
 }
 
 /** @returns the chunks that could not be moved, and why */
-async function emptyNode(context: CommandContext, name: string): Promise<ReadonlyMap<string, RestoreOutcome>> {
+async function emptyNode(
+  context: CommandContext,
+  name: string,
+  total: number,
+): Promise<ReadonlyMap<string, RestoreOutcome>> {
   const { upkeep, terminal } = context;
-  const total = await upkeep.chunksOn(name);
   const failed = new Map<string, RestoreOutcome>();
   const progress = terminal.progress("chunks moved");
   const over = new AbortController();
@@ -70,6 +75,11 @@ async function emptyNode(context: CommandContext, name: string): Promise<Readonl
       await upkeep.drainNode(name, { ...waitPolitely(context), onFailed });
       // More may have come: a write that was under way when the node was marked.
       left = await tell();
+      if (!(await upkeep.drainer.isDraining(name))) {
+        throw new AdminError(
+          `${name} doesn't drain any more: somebody took it back meanwhile. ${count(left, "chunk")} left.`,
+        );
+      }
     }
     return failed;
   } finally {

@@ -19,6 +19,8 @@ export interface DrainProgress {
 
 export interface DrainOptions extends WaitOptions {
   onProgress?: (progress: DrainProgress) => void;
+  /** Asked before each batch: the node is left alone as soon as it doesn't drain any more. */
+  isDraining?: () => Promise<boolean>;
   /** Told of each chunk that could not be moved. */
   onFailed?: (id: string, outcome: RestoreOutcome) => void;
 }
@@ -39,7 +41,7 @@ export async function drainNode(
   restorer: ChunkRestorer,
   leases: Leases,
   name: string,
-  { onProgress = () => {}, onFailed = () => {}, signal, ...waiting }: DrainOptions = {},
+  { onProgress = () => {}, onFailed = () => {}, isDraining = async () => true, signal, ...waiting }: DrainOptions = {},
 ): Promise<DrainProgress> {
   const progress: DrainProgress = { total: await chunksOn(database, name), moved: 0, failed: 0 };
   const leave = new Set([name]);
@@ -56,14 +58,19 @@ export async function drainNode(
   for (let last = ""; ; ) {
     const page = await database.read((em) => em.execute<{ id: string }[]>(PAGE, [name, last, BATCH]));
     if (page.length === 0) return progress;
+    let isOver = false;
     await leases.wait(
       COPIES_LEASE,
       async (lease) => {
+        // With the lease held: whoever moves chunks to the node after it was taken off the drain comes later.
+        isOver = !(await isDraining());
+        if (isOver) return;
         const outcomes = await pLimit(CHUNKS_AT_ONCE).map(page, ({ id }) => settle(move(id, lease)));
         for (const outcome of outcomes) if (outcome !== null) throw outcome.error;
       },
       { ...waiting, ...(signal && { signal }) },
     );
+    if (isOver) return progress;
     last = page.at(-1)?.id ?? last;
     signal?.throwIfAborted();
     await turn.end(signal);

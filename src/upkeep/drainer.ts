@@ -36,7 +36,9 @@ export class Drainer {
     await this.#leases.hold(
       LEASE,
       async (lease) => {
-        const progress = await drainNode(this.#database, this.#restorer, this.#leases, name, { signal: lease.signal });
+        const isDraining = () => this.isDraining(name);
+        const drain = { signal: lease.signal, isDraining };
+        const progress = await drainNode(this.#database, this.#restorer, this.#leases, name, drain);
         if (progress.moved > 0) this.#log.info({ node: name, ...progress }, "chunks were moved off a draining node");
         if (progress.failed === 0) return;
         this.#log.error({ node: name, ...progress }, "chunks could not be moved off a draining node");
@@ -46,6 +48,14 @@ export class Drainer {
     );
   }
 
+  /** As of now: what a process knows of it may be some seconds old. A node that isn't known any more has gone for good. */
+  async isDraining(name: string): Promise<boolean> {
+    const [row] = await this.#database.read((em) =>
+      em.execute<{ draining: number }[]>("select draining from storage_nodes where name = ?", [name]),
+    );
+    return row === undefined || Number(row.draining) === 1;
+  }
+
   /** See `drainNode`; waits while another process drains. */
   async drainNode(name: string, { signal, onWait, ...options }: DrainOptions = {}): Promise<DrainProgress> {
     let progress: DrainProgress | undefined;
@@ -53,7 +63,8 @@ export class Drainer {
     await this.#leases.wait(
       LEASE,
       async (lease) => {
-        const drain = { ...options, ...waiting, signal: lease.signal };
+        const isDraining = () => this.isDraining(name);
+        const drain = { isDraining, ...options, ...waiting, signal: lease.signal };
         progress = await drainNode(this.#database, this.#restorer, this.#leases, name, drain);
       },
       waiting,
