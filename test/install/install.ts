@@ -1,12 +1,12 @@
 /**
- * Runs the README's first commands as on a fresh machine, with each Node and npm that is promised, in a clone of what is
- * committed: `npm run test:install`. The Nodes and npms come from npm's registry.
+ * Runs the README's first commands as on a fresh machine, with each Node and npm that is promised, in a copy of the
+ * project: `npm run test:install`. The Nodes and npms come from npm's registry.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { arch, tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, join, relative, resolve, sep } from "node:path";
 
 const NODES = ["20", "22", "24"];
 const NPMS = ["10", "11"];
@@ -26,6 +26,15 @@ function run(command: string, args: readonly string[], cwd: string, env: NodeJS.
 function expect(text: string, pattern: RegExp, isThere = true): void {
   if (pattern.test(text) !== isThere)
     throw new Error(`${isThere ? "No" : "A"} ${pattern} in what was printed:\n${text}`);
+}
+
+/** What a clone has: nothing that was installed, built or stored. */
+function isOfProject(path: string): boolean {
+  const [top = ""] = relative(resolve("."), path).split(sep);
+  return (
+    ![".git", ".test-build", "dist", "node_modules", "storage"].includes(top) &&
+    !path.includes(`${sep}node_modules${sep}`)
+  );
 }
 
 /** Only what comes with the system, this Node and this npm. */
@@ -82,7 +91,7 @@ async function tryOut(node: string, npm: string): Promise<void> {
   try {
     const env = await tools(folder, node, npm);
     const project = join(folder, "project");
-    run("git", ["clone", "--quiet", resolve("."), project], folder, process.env);
+    await cp(resolve("."), project, { recursive: true, filter: isOfProject });
     expect(run("node", ["--version"], project, env), new RegExp(`^v${node}\\.`));
     expect(run("npm", ["--version"], project, env), new RegExp(`^${npm}\\.`));
     expect(run("npm", ["ci"], project, env), /EBADENGINE|Unsupported engine/, false);
