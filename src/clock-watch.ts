@@ -19,7 +19,7 @@ export class ClockWatch {
   #jumps = 0;
   #quietTicks = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Told of each jump, in milliseconds ahead. */
+  /** Called at each jump, with the milliseconds ahead. */
   onJump: (ms: number) => void = () => {};
 
   start(): void {

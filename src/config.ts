@@ -1,118 +1,13 @@
 import { availableParallelism } from "node:os";
-import ms, { type StringValue } from "ms";
+import ms from "ms";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { DATABASE_URL_TAKES, parseDatabaseUrl } from "./database-setting.ts";
 import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
 import { misspelledSettings } from "./setting-names.ts";
+import { bytes, choice, duration, durationOrOff, GIB, integer, integerOr, MIB, quota } from "./setting-types.ts";
 import { LARGEST_RESERVATION } from "./storage/memory-budget.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "./uploads/chunk-plan.ts";
-
-const KIB = 1024;
-const MIB = KIB ** 2;
-const GIB = KIB ** 3;
-
-const byteUnits = ["", "KIB", "MIB", "GIB", "TIB"];
-
-/** "8 MiB", "8MB", "8M" and "8388608" are the same: units are powers of 1024. */
-export function parseBytes(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:I?B)?|B)?$/i.exec(text.trim());
-  if (match === null) return undefined;
-  const unit = match[2] === undefined ? 0 : byteUnits.indexOf(`${match[2].toUpperCase()}IB`);
-  return Math.round(Number(match[1]) * KIB ** unit);
-}
-
-function parseDuration(text: string): number | undefined {
-  return /^\d+(\.\d+)?\s*(ms|s|m|h|d|w)$/.test(text.trim()) ? ms(text.trim() as StringValue) : undefined;
-}
-
-function bytes(min: number, max: number, fallback: string) {
-  const takes = `bytes, such as 64KiB, 8MiB or 5TiB, from ${min} to ${max}`;
-  return z
-    .string()
-    .default(fallback)
-    .transform((text, context) => {
-      const value = parseBytes(text);
-      if (value !== undefined && value >= min && value <= max) return value;
-      context.addIssue({ code: "custom", message: takes });
-      return z.NEVER;
-    });
-}
-
-/** Bytes; null for none. */
-function quota() {
-  const takes = "none, or bytes such as 500MiB or 1TiB";
-  return z
-    .string()
-    .default("none")
-    .transform((text, context) => {
-      if (text.trim() === "none") return null;
-      const value = parseBytes(text);
-      if (value !== undefined && Number.isSafeInteger(value)) return value;
-      context.addIssue({ code: "custom", message: takes });
-      return z.NEVER;
-    });
-}
-
-/** Milliseconds. The upper bound is what a timer of Node's can hold. */
-function duration(fallback: string, max = 2 ** 31 - 1) {
-  const min = 1000;
-  const takes = `a duration from ${ms(min)} to ${ms(max)}, such as 90s, 12h or 7d`;
-  return z
-    .string()
-    .default(fallback)
-    .transform((text, context) => {
-      const value = parseDuration(text);
-      if (value !== undefined && value >= min && value <= max) return value;
-      context.addIssue({ code: "custom", message: takes });
-      return z.NEVER;
-    });
-}
-
-function integer(min: number, max: number, fallback: string) {
-  return z
-    .string()
-    .default(fallback)
-    .transform((text, context) => {
-      const value = Number(text);
-      if (/^\d+$/.test(text.trim()) && value >= min && value <= max) return value;
-      context.addIssue({ code: "custom", message: `a whole number from ${min} to ${max}` });
-      return z.NEVER;
-    });
-}
-
-/** Null for the word. */
-function integerOr(word: string, min: number, max: number) {
-  return z
-    .string()
-    .default(word)
-    .transform((text, context) => {
-      const value = Number(text);
-      if (text.trim() === word) return null;
-      if (/^\d+$/.test(text.trim()) && value >= min && value <= max) return value;
-      context.addIssue({ code: "custom", message: `${word}, or a whole number from ${min} to ${max}` });
-      return z.NEVER;
-    });
-}
-
-function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) {
-  return z.enum(values, { error: values.join(" or ") }).default(fallback as never);
-}
-
-/** Milliseconds; null for `off`. */
-function durationOrOff(fallback: string, max: number) {
-  const takes = `off, or a duration from ${ms(1000)} to ${ms(max)}, such as 12h or 30d`;
-  return z
-    .string()
-    .default(fallback)
-    .transform((text, context) => {
-      if (text.trim() === "off") return null;
-      const value = parseDuration(text);
-      if (value !== undefined && value >= 1000 && value <= max) return value;
-      context.addIssue({ code: "custom", message: takes });
-      return z.NEVER;
-    });
-}
 
 const storageNodes = z
   .string()
@@ -220,14 +115,14 @@ export interface Config {
   scrubRate: number;
   /** Null for never. */
   scrubPeriodMs: number | null;
-  /** Of each user. */
+  /** A user's bounds. */
   maxFiles: number;
   maxOpenUploads: number;
-  /** Of each file. */
+  /** A file's bound. */
   maxLinks: number;
-  /** Of each user. */
+  /** A user's bound. */
   maxTokens: number;
-  /** Of each address. */
+  /** An address's bound. */
   registrationsPerHour: number;
   registrationOpen: boolean;
   introspection: boolean;
@@ -248,7 +143,7 @@ function workerCount(workers: string, databaseUrl: string): number {
   );
 }
 
-/** Those that may hold passwords and keys, in whatever form they were given. */
+/** Settings that may hold passwords and keys, in whatever form they were given. */
 const SECRET_SETTINGS = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS"];
 
 /** @throws ConfigError */

@@ -22,7 +22,7 @@ const CONNECTION_PATIENCE_MS = 5_000;
 /** The embedded database has one connection, and a slow disk may take long for each of those in front. */
 const EMBEDDED_PATIENCE_MS = 20_000;
 const PROBE_MS = 3_000;
-/** At once; the others wait. */
+/** How many are read at once; the others wait. */
 const LONG_READS = 4;
 const LONG_PATIENCE_MS = 10_000;
 

@@ -27,7 +27,7 @@ function withoutWaiting(fd: number): number {
 export class LogDestination implements DestinationStream {
   readonly #stream: InstanceType<typeof sonicBoom.SonicBoom>;
   #dropped = 0;
-  /** Told how many lines were dropped, as soon as lines can be written again. */
+  /** Called with the number of lines that were dropped, as soon as lines can be written again. */
   onRecovered: (dropped: number) => void = () => {};
 
   constructor() {

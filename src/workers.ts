@@ -27,6 +27,8 @@ export function reportReady(banner: string): void {
 export async function runWorkers(count: number, serverLog: ServerLog): Promise<string> {
   const { log } = serverLog;
   let closing = false;
+  // Each accepts for itself: what the primary hands to one that has just died would be answered by nobody.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   // Before anything listens: from then on, requests are in flight.
   closeOnSignals(async () => {
     closing = true;

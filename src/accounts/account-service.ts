@@ -32,7 +32,7 @@ export interface SignedIn {
 export interface AccountOptions {
   registrationOpen: boolean;
   tokenExpiryMs: number;
-  /** Of each user; the oldest go. No bound when left out. */
+  /** What each user has at most; the oldest go. No bound when left out. */
   maxTokens?: number;
   /** Accounts that an address makes in an hour; no bound when left out. */
   registrationsPerHour?: number;

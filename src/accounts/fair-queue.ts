@@ -8,7 +8,7 @@ interface Waiting {
 export interface FairQueueOptions {
   /** Works at once. */
   concurrency: number;
-  /** Those that may wait, of all clients together. */
+  /** How many may wait, of all clients together. */
   maxWaiting: number;
   /** Seconds after which a client that was refused may try again. */
   retryAfterSeconds: number;
@@ -20,7 +20,7 @@ export interface FairQueueOptions {
  */
 export class FairQueue {
   readonly #options: FairQueueOptions;
-  /** By client, in the order in which they are next. */
+  /** Lines of clients, in the order in which they are next. */
   readonly #waiting = new Map<string, Waiting[]>();
   #count = 0;
   #running = 0;

@@ -1,5 +1,6 @@
 import { DataUnavailableError, ServiceUnavailableError } from "../errors.ts";
 import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
+import { everyOne } from "./every-one.ts";
 import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
 import { inTime, NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
 import { rankNodes } from "./placement.ts";
@@ -292,12 +293,4 @@ export class NodeSet implements StorageNode {
       .sort((a, b) => a.turn - b.turn)
       .map(({ node }) => node);
   }
-}
-
-/** Does all of them, whether or not some fail, and then rejects if some did. */
-async function everyOne(nodes: readonly PhysicalNode[], step: (node: PhysicalNode) => Promise<void>): Promise<void> {
-  const outcomes = await Promise.allSettled(nodes.map(step));
-  const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
-  if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) throw new AggregateError(errors, `${errors.length} storage nodes failed`);
 }

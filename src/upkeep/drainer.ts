@@ -48,7 +48,7 @@ export class Drainer {
     );
   }
 
-  /** As of now: what a process knows of it may be some seconds old. A node that isn't known any more has gone for good. */
+  /** Asks the database: what a process knows of it may be some seconds old. A node that isn't known any more has gone for good. */
   async isDraining(name: string): Promise<boolean> {
     const [row] = await this.#database.read((em) =>
       em.execute<{ draining: number }[]>("select draining from storage_nodes where name = ?", [name]),

@@ -27,7 +27,7 @@ export interface SentChunk {
   size?: number | undefined;
 }
 
-/** Of the same chunk: a connection that broke may still be open here. */
+/** Requests for the same chunk: a connection that broke may still be open here. */
 const MAX_AT_ONCE = 2;
 
 /** Takes in the chunks of uploads: bytes first, then one short transaction. */
@@ -35,7 +35,7 @@ export class ChunkService {
   readonly #database: Database;
   readonly #storage: StorageNode;
   readonly #expiryMs: number;
-  /** By chunk: those who send the same one wait for each other, so that its bytes lie on the nodes no more often. */
+  /** Turns of each chunk: who sends the same one waits for the others, so that its bytes lie on the nodes no more often. */
   readonly #turns = new Map<string, LimitFunction>();
 
   /** @param expiryMs how long an upload stays open after its last chunk */

@@ -23,9 +23,9 @@ export interface UploadOptions extends UploadLimits {
   expiryMs: number;
   /** How long a complete one is found by its resume key. */
   resumeKeyExpiryMs: number;
-  /** Of each user, complete ones; no bound when left out. */
+  /** A user's complete files; no bound when left out. */
   maxFiles?: number;
-  /** Of each user; no bound when left out. */
+  /** A user's open uploads; no bound when left out. */
   maxOpenUploads?: number;
 }
 
@@ -67,7 +67,7 @@ const MAX_ATTEMPTS = 5;
 /** More open uploads aren't counted. */
 const MOST_COUNTED = 1_000_000;
 
-/** By which a complete upload is recognised: another name makes another file, a later renaming doesn't. */
+/** Recognises a complete upload: another name makes another file, a later renaming doesn't. */
 function completedKeyOf(resumeKey: Uint8Array, filename: string): Buffer {
   return createHash("sha256").update(resumeKey).update(filename).digest();
 }

@@ -5,7 +5,7 @@ import { isIPv6, type Socket } from "node:net";
 export interface ConnectionLimits {
   /** Open connections of the process. */
   total: number;
-  /** Those of one address; null for no bound, where a proxy stands before us. */
+  /** Open connections of one address; null for no bound, where a proxy stands before us. */
   perAddress: number | null;
 }
 

@@ -1,3 +1,5 @@
+import { forgetAllPaths, forgetPath } from "./kept-paths.ts";
+
 /** What is kept of an upload over a reload, in browsers whose file handles can be. */
 export interface KeptHandle {
   uploadId: string;
@@ -33,14 +35,23 @@ export async function keepHandle(kept: KeptHandle): Promise<void> {
 }
 
 export async function forgetHandle(uploadId: string): Promise<void> {
+  forgetPath(uploadId);
   await withStore("readwrite", (store) => store.delete(uploadId)).catch(() => {});
 }
 
 export async function forgetAllHandles(): Promise<void> {
+  forgetAllPaths();
   await withStore("readwrite", (store) => store.clear()).catch(() => {});
 }
 
 export async function keptHandles(userId: string): Promise<KeptHandle[]> {
   const all = await withStore<KeptHandle[]>("readonly", (store) => store.getAll()).catch(() => []);
   return all.filter((kept) => kept.userId === userId);
+}
+
+/** @param ask whether the browser may ask the person: only while a click is handled */
+export async function mayRead(handle: FileSystemFileHandle, ask = false): Promise<boolean> {
+  const mode = { mode: "read" } as const;
+  const answer = ask ? handle.requestPermission?.(mode) : handle.queryPermission?.(mode);
+  return (await answer?.catch(() => "denied")) === "granted";
 }

@@ -46,7 +46,7 @@ export function connectionsFor({ item }: UploadEntry): number {
 }
 
 /**
- * By this the server finds the upload of the same file again.
+ * Makes the key by which the server finds the upload of the same file again.
  * @param path with its folders, of which the name that the file is stored under may be made in two ways
  */
 export function resumeKeyOf(path: string, file: File): string {

@@ -4,8 +4,8 @@ import { pageFetch } from "../connection/page-fetch.ts";
 import { AbortUploadDocument, MeDocument, OpenUploadsDocument } from "../graphql/operations.ts";
 import { formatBytes } from "../ui/format.ts";
 import { Store } from "../ui/store.ts";
-import { forgetAllHandles, forgetHandle, keepHandle, keptHandles } from "./kept-handles.ts";
-import { forgetAllPaths, forgetPath, keepPath, keptPath } from "./kept-paths.ts";
+import { forgetAllHandles, forgetHandle, keepHandle, keptHandles, mayRead } from "./kept-handles.ts";
+import { keepPath, keptPath } from "./kept-paths.ts";
 import { filenameOf, type PickedFile } from "./picked-files.ts";
 import {
   CONNECTIONS,
@@ -56,9 +56,7 @@ export class UploadQueue {
       const entry = this.#add(id, filename, size, handle === undefined ? "needs-file" : "needs-permission");
       Object.assign(entry, { uploadId: id, handle, path: keptPath(id) });
       this.#change(entry, { sentBytes: receivedBytes });
-      if ((await handle?.queryPermission?.({ mode: "read" }).catch(() => "denied")) === "granted") {
-        await this.#readHandle(entry);
-      }
+      if (handle !== undefined && (await mayRead(handle))) await this.#readHandle(entry);
     }
     const open = new Set(sessions.map(({ id }) => id));
     if (answer !== undefined) for (const { uploadId } of kept) if (!open.has(uploadId)) void forgetHandle(uploadId);
@@ -97,8 +95,7 @@ export class UploadQueue {
   async askPermission(key: string): Promise<void> {
     const entry = this.#entries.get(key);
     if (entry?.handle === undefined) return;
-    const answer = (await entry.handle.requestPermission?.({ mode: "read" }).catch(() => "denied")) ?? "denied";
-    if (answer === "granted") await this.#readHandle(entry);
+    if (await mayRead(entry.handle, true)) await this.#readHandle(entry);
     else this.#change(entry, { state: "needs-file" });
   }
 
@@ -143,7 +140,6 @@ export class UploadQueue {
   /** As `stop`, and the next person at this browser finds nothing of it. */
   async forget(): Promise<void> {
     this.stop();
-    forgetAllPaths();
     await forgetAllHandles();
   }
 
@@ -165,10 +161,7 @@ export class UploadQueue {
 
   #remove(entry: UploadEntry): void {
     this.#entries.delete(entry.item.key);
-    if (entry.uploadId !== undefined) {
-      void forgetHandle(entry.uploadId);
-      forgetPath(entry.uploadId);
-    }
+    if (entry.uploadId !== undefined) void forgetHandle(entry.uploadId);
     this.#publish();
   }
 
