@@ -122,9 +122,7 @@ export class UploadQueue {
     try {
       if (entry.upload !== undefined) await entry.upload.abort();
       else if (entry.uploadId !== undefined) await this.#abort(entry.uploadId);
-    } catch {
-      // It expires by itself.
-    }
+    } catch {} // It expires by itself.
     this.#refreshUser();
     this.#startNext();
   }
