@@ -18,6 +18,7 @@ import { startApollo } from "./graphql/server.ts";
 import { buildApp } from "./http/app.ts";
 import { connectionLimits } from "./http/connections/connection-limits.ts";
 import { placeOf } from "./node-setting.ts";
+import { PublicUrl } from "./public-url.ts";
 import type { NodeReport } from "./storage/node-health.ts";
 import { setUpStorage } from "./storage-setup.ts";
 import { upkeepJobs } from "./upkeep-jobs.ts";
@@ -119,6 +120,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     requests: upkeep.requests,
   });
   const apollo = await startApollo(schema, { introspection: config.introspection, logger: log });
+  const publicUrl = new PublicUrl(config.publicUrl ?? undefined);
   const http = await buildApp({
     logger: log,
     logRequests: config.logRequests,
@@ -129,11 +131,13 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     connectionLimits: connectionLimits(config),
     accounts,
     chunks,
-    sequential: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize },
+    publicUrl,
+    sequential: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize, publicUrl },
     downloads,
     pageFolder: existsSync(join(PAGE_FOLDER, "index.html")) ? PAGE_FOLDER : undefined,
     readiness: { database: () => database.probe(), nodes: () => storage.status() },
-    registerGraphQL: (instance) => registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE }),
+    registerGraphQL: (instance) =>
+      registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE, publicUrl }),
   });
   sweep.start();
   tidy.start();
@@ -172,6 +176,7 @@ export function describe(config: Config, address: string, nodeReports: readonly 
     `  playground  ${address}/graphql`,
     `  API docs    ${address}/docs`,
     `  health      ${address}/health/ready`,
+    ...(config.publicUrl === null ? [] : [`  public URL  ${config.publicUrl}`]),
     `  storage     ${nodes.join(", ")} (${config.replicas === 1 ? "1 copy" : `${config.replicas} copies`} of each chunk)`,
     `  database    ${database}`,
     ...down.map(({ name, error }) => `  ${name} is DOWN  ${error instanceof Error ? error.message : error}`),

@@ -35,6 +35,18 @@ const corsOrigins = z
     return z.NEVER;
   });
 
+const publicUrl = z
+  .string()
+  .optional()
+  .transform((text, context) => {
+    if (text === undefined) return null;
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const isHttp = url !== undefined && ["http:", "https:"].includes(url.protocol);
+    if (isHttp && url.href.replace(/\/$/, "") === url.origin + url.pathname.replace(/\/$/, "")) return url.href;
+    context.addIssue({ code: "custom", message: "an http or https URL, such as https://example.org/stowage" });
+    return z.NEVER;
+  });
+
 const settings = z.object({
   DATABASE_URL: databaseUrl,
   STORAGE_NODES: storageNodes,
@@ -75,6 +87,7 @@ const settings = z.object({
   SCRUB_PERIOD: durationOrOff("30d", ms("3650d")),
   SCRUB_RATE: bytes(MIB, 1024 * GIB, "50MiB"),
   CORS_ORIGINS: corsOrigins,
+  PUBLIC_URL: publicUrl,
   TRUST_PROXY: choice(["off", "on"], "off"),
 });
 
@@ -129,6 +142,8 @@ export interface Config {
   logLevel: string;
   logRequests: boolean;
   corsOrigins: string[];
+  /** Where clients find the service; null where that is as itself. */
+  publicUrl: string | null;
   trustProxy: boolean;
   /** A line for each variable that looks as if it was meant to be a setting. */
   misspelled: string[];
@@ -144,7 +159,7 @@ function workerCount(workers: string, databaseUrl: string): number {
 }
 
 /** Settings that may hold passwords and keys, in whatever form they were given. */
-const SECRET_SETTINGS = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS"];
+const SECRET_SETTINGS = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS", "PUBLIC_URL"];
 
 /** @throws ConfigError */
 export function readConfig(environment: Record<string, string | undefined>): Config {
@@ -209,6 +224,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     logLevel: data.LOG_LEVEL,
     logRequests: data.LOG_REQUESTS === "on",
     corsOrigins: data.CORS_ORIGINS,
+    publicUrl: data.PUBLIC_URL,
     trustProxy: data.TRUST_PROXY === "on",
     misspelled: misspelledSettings(Object.keys(set), Object.keys(settings.shape)),
   };

@@ -154,7 +154,7 @@ export class Client<S> {
       fileId,
       ...(expiresInSeconds !== undefined && { expiresInSeconds }),
     });
-    return { ...link, url: this.transport.urlOf(link.url) };
+    return { ...link, url: URL.canParse(link.url) ? link.url : this.transport.urlOf(link.url) };
   }
 
   async revokeDownloadLink(id: string): Promise<void> {

@@ -51,7 +51,7 @@ export class RangeReader {
 
   async #open(position: number): Promise<void> {
     await this.close();
-    const response = await this.#transport.send(this.#file.downloadUrl, {
+    const response = await this.#transport.send(`/files/download/${this.#file.id}`, {
       headers: { range: `bytes=${position}-${this.#end - 1}`, "if-match": `"${this.#file.digest}"` },
       signal: this.#signal,
       timeoutMs: SILENCE_MS,

@@ -38,7 +38,7 @@ export class Transport {
     this.retry = retry;
   }
 
-  /** Where an absolute path of the server's is, such as a `downloadUrl`. */
+  /** Where a route of the server's is. */
   urlOf(path: string): string {
     return this.#base + path;
   }

@@ -1,11 +1,13 @@
 import type { User } from "../accounts/user.ts";
 import { InvalidTokenError, StowageError, UnauthenticatedError } from "../errors.ts";
+import type { PublicUrl } from "../public-url.ts";
 
 /** What a resolver knows of the request it works for. */
 export interface GraphQLContext {
   requestId: string;
   /** Whom the request comes from, as far as its address tells. */
   client: string;
+  publicUrl: PublicUrl;
   /** The token that came with the request, valid or not. */
   token: string | undefined;
   /** The signed-in user; null without a valid token. Looked up once, when first asked. */

@@ -20,7 +20,8 @@ export class DownloadLinkResolver {
     @Arg("expiresInSeconds", () => Int, { defaultValue: 3600, description: "1 to 31536000, a year." })
     expiresInSeconds: number,
   ): Promise<DownloadLinkType> {
-    return DownloadLinkType.of(await this.#links.create(await signedIn(context), fileId, expiresInSeconds));
+    const created = await this.#links.create(await signedIn(context), fileId, expiresInSeconds);
+    return DownloadLinkType.of(created, context.publicUrl);
   }
 
   @Mutation(() => Boolean, { description: "When this answers, the link opens nothing any more. May be repeated." })

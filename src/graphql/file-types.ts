@@ -1,10 +1,12 @@
 import { GraphQLSafeInt } from "graphql-scalars";
-import { Field, GraphQLISODateTime, ID, Int, ObjectType, registerEnumType } from "type-graphql";
+import { Ctx, Field, GraphQLISODateTime, ID, Int, ObjectType, registerEnumType } from "type-graphql";
 import type { CreatedLink } from "../files/download-link-service.ts";
 import type { StoredFile } from "../files/file.ts";
 import { fileOrders, type ListedChunk } from "../files/file-service.ts";
 import { downloadPath } from "../http/download-path.ts";
+import type { PublicUrl } from "../public-url.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
+import type { GraphQLContext } from "./context.ts";
 import { connectionOf } from "./page-types.ts";
 
 export const FileOrderEnum = Object.fromEntries(Object.keys(fileOrders).map((order) => [order, order]));
@@ -59,8 +61,8 @@ export class FileType {
   }
 
   @Field(() => String, { description: "The REST route that streams it, as an absolute path." })
-  downloadUrl(): string {
-    return downloadPath(this.id);
+  downloadUrl(@Ctx() { publicUrl }: GraphQLContext): string {
+    return publicUrl.path(downloadPath(this.id));
   }
 }
 
@@ -104,14 +106,17 @@ export class DownloadLinkType {
   @Field(() => ID)
   id!: string;
 
-  @Field(() => String, { description: "As an absolute path with the link's secret in its query; shown this once." })
+  @Field(() => String, {
+    description:
+      "With the link's secret in its query; shown this once. A whole URL where the server knows its own (PUBLIC_URL), an absolute path elsewhere.",
+  })
   url!: string;
 
   @Field(() => GraphQLISODateTime)
   expiresAt!: Date;
 
-  static of({ link, fileId, secret }: CreatedLink): DownloadLinkType {
-    const url = downloadPath(fileId, secret);
+  static of({ link, fileId, secret }: CreatedLink, publicUrl: PublicUrl): DownloadLinkType {
+    const url = publicUrl.url(downloadPath(fileId, secret));
     return Object.assign(new DownloadLinkType(), { id: link.id, url, expiresAt: link.expiresAt });
   }
 }

@@ -9,6 +9,7 @@ import { expectBody, inTimeOrCut } from "../http/parsed-body.ts";
 import { RequestBodyError } from "../http/request-body-error.ts";
 import { RequestBytes } from "../http/request-bytes.ts";
 import { requestToken } from "../http/request-token.ts";
+import type { PublicUrl } from "../public-url.ts";
 import type { GraphQLContext } from "./context.ts";
 import { requestIds } from "./error-mapping.ts";
 import { maxRequestSize, processMultipartRequest } from "./multipart/graphql-multipart.ts";
@@ -23,6 +24,7 @@ const CSRF_MESSAGE = `This request could come from any web page. Send one of the
 export interface GraphQLRouteOptions {
   /** Bytes of a file part. */
   maxFileSize: number;
+  publicUrl: PublicUrl;
 }
 
 function graphqlError(reply: FastifyReply, status: number, code: string, message: string) {
@@ -48,6 +50,7 @@ export function registerGraphQLRoute(
       return {
         requestId: request.id,
         client: clientOf(request.ip),
+        publicUrl: options.publicUrl,
         token,
         user: () => {
           user ??= token === undefined ? Promise.resolve(null) : accounts.authenticate(token);

@@ -3,6 +3,7 @@ import cors from "@fastify/cors";
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import { v7 as uuidv7 } from "uuid";
 import type { AccountService } from "../accounts/account-service.ts";
+import type { PublicUrl } from "../public-url.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { registerChunkRoute } from "./chunk-route.ts";
 import { commonHeaders, EXPOSED_HEADERS } from "./common-headers.ts";
@@ -32,6 +33,7 @@ export interface AppOptions extends HttpServersOptions {
   logRequests: boolean;
   corsOrigins: string[];
   trustProxy: boolean;
+  publicUrl: PublicUrl;
   accounts: AccountService;
   chunks: ChunkService;
   /** What the protocols need whose uploads come byte behind byte. */
@@ -92,8 +94,8 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
     checkHost(request);
     refuseContentCoding(request);
   });
-  await registerDocs(app);
-  await registerPlayground(app);
+  await registerDocs(app, options.publicUrl);
+  await registerPlayground(app, options.publicUrl);
   registerHealthRoutes(app, options.accounts, options.readiness);
   registerDownloadRoute(app, options.downloads);
   registerChunkRoute(app, options.accounts, options.chunks);
@@ -102,7 +104,8 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
   options.registerGraphQL(app);
   registerSessionRoutes(app, options.accounts);
   if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);
-  else app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect("/graphql"));
+  else
+    app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect(options.publicUrl.path("/graphql")));
   await app.ready();
   return {
     app,

@@ -1,8 +1,11 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import type { PublicUrl } from "../public-url.ts";
 
-const description = `Files are uploaded and managed by GraphQL: open [/graphql](/graphql) in a browser for the playground and the schema's documentation. This page describes the REST side.
+const description = (
+  playground: string,
+) => `Files are uploaded and managed by GraphQL: open [/graphql](${playground}) in a browser for the playground and the schema's documentation. This page describes the REST side.
 
 Errors are JSON, \`{ code, message, requestId }\`, with the same codes as GraphQL's \`extensions.code\`.`;
 
@@ -15,11 +18,17 @@ const CSP = {
 };
 
 /** OpenAPI of the routes registered after it, as a page at `/docs` and as `/docs/json`. */
-export async function registerDocs(app: FastifyInstance): Promise<void> {
+export async function registerDocs(app: FastifyInstance, publicUrl: PublicUrl): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
-      info: { title: "Stowage", description, version: "0.1.0", license: { name: "MIT" } },
+      info: {
+        title: "Stowage",
+        description: description(publicUrl.path("/graphql")),
+        version: "0.1.0",
+        license: { name: "MIT" },
+      },
+      servers: [{ url: publicUrl.url("") || "/" }],
       tags: [
         { name: "files", description: "The bytes of files" },
         { name: "tus", description: "Resumable uploads by the tus protocol" },
@@ -33,5 +42,11 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
       },
     },
   });
-  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: CSP, uiConfig: { persistAuthorization: true } });
+  const indexPrefix = publicUrl.path("");
+  await app.register(swaggerUi, {
+    routePrefix: "/docs",
+    indexPrefix,
+    staticCSP: CSP,
+    uiConfig: { persistAuthorization: true },
+  });
 }

@@ -1,48 +1,17 @@
 import fastifyStatic from "@fastify/static";
 import { getDistDirectory, isSandboxFrame, renderAltair, renderInitSnippet, SANDBOX_FRAME_CSP } from "altair-static";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { PublicUrl } from "../public-url.ts";
+import { FIRST_QUERIES, FIRST_VARIABLES } from "./playground-queries.ts";
 
 const ASSETS = "/altair/";
-const FIRST_QUERY = `# Stowage's playground. Register (or log in), then put the token under Headers (the first icon at the left):
-#   Authorization: Bearer <token>
-# Files: choose "Add files" under Variables, and name the variable of uploadChunk's Upload! argument.
-
-mutation Register {
-  register(input: { username: "ada", email: "ada@example.org", password: "correct horse" }) {
-    token
-    user {
-      id
-      username
-    }
-  }
-}
-
-query Me {
-  me {
-    username
-  }
-  files(first: 10) {
-    nodes {
-      id
-      filename
-      size
-      downloadUrl
-    }
-  }
-}
-`;
 // Altair compiles templates and styles at run time; everything still comes from this origin alone.
 const CSP =
   "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'self'";
 
-const options = {
-  baseURL: ASSETS,
-  endpointURL: "/graphql",
-  initialQuery: FIRST_QUERY,
-  disableAccount: true,
-  initialHeaders: { "Apollo-Require-Preflight": "true" },
-  serveInitialOptionsInSeperateRequest: `${ASSETS}initial_options.js`,
-};
+/** Altair has no setting for it: its banners offer a paid service of its makers', and nothing else. */
+const NO_ADVERTISEMENT = "<style>app-banner-container { display: none }</style>";
+const INITIAL_OPTIONS = `${ASSETS}initial_options.js`;
 
 /** A browser's navigation to `/graphql`, rather than a GraphQL query by GET. */
 export function asksForPlayground({ method, headers, query }: FastifyRequest): boolean {
@@ -50,15 +19,24 @@ export function asksForPlayground({ method, headers, query }: FastifyRequest): b
   return method === "GET" && wantsHtml && (query as Record<string, unknown>)["query"] === undefined;
 }
 
-export async function registerPlayground(app: FastifyInstance): Promise<void> {
-  const page = renderAltair(options);
+export async function registerPlayground(app: FastifyInstance, publicUrl: PublicUrl): Promise<void> {
+  const options = {
+    baseURL: publicUrl.path(ASSETS),
+    endpointURL: publicUrl.path("/graphql"),
+    initialQuery: FIRST_QUERIES,
+    initialVariables: FIRST_VARIABLES,
+    disableAccount: true,
+    initialHeaders: { "Apollo-Require-Preflight": "true" },
+    serveInitialOptionsInSeperateRequest: publicUrl.path(INITIAL_OPTIONS),
+  };
+  const page = renderAltair(options).replace("</head>", `${NO_ADVERTISEMENT}</head>`);
   const initialOptions = renderInitSnippet(options);
 
   app.addHook("onRequest", async (request, reply) => {
     if (request.routeOptions.url !== "/graphql" || !asksForPlayground(request)) return;
     return reply.type("text/html; charset=utf-8").header("content-security-policy", CSP).send(page);
   });
-  app.get(options.serveInitialOptionsInSeperateRequest, { schema: { hide: true } }, async (_request, reply) =>
+  app.get(INITIAL_OPTIONS, { schema: { hide: true } }, async (_request, reply) =>
     reply.type("text/javascript; charset=utf-8").send(initialOptions),
   );
   await app.register(fastifyStatic, {

@@ -21,6 +21,8 @@ process.env["NODE_ENV"] = "production";
 
 export default defineConfig({
   root: import.meta.dirname,
+  // The page may be below a path.
+  base: "./",
   build: {
     outDir: "../../dist/web",
     emptyOutDir: true,

@@ -27,6 +27,6 @@ export async function appendToUpload(resumable: ResumableRequest): Promise<Fasti
   const length = declaredLength(resumable, stretch);
   checkLength(resumable, stretch, length, found);
   const upload = await takeBytes(resumable, found, stretch, length);
-  if (isLast) return answerComplete(reply, upload, services.maxFileSize);
+  if (isLast) return answerComplete(resumable, upload);
   return reply.code(204).headers(stateHeaders(upload, services.maxFileSize)).send();
 }

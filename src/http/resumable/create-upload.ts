@@ -23,12 +23,12 @@ export async function createUpload(resumable: ResumableRequest): Promise<Fastify
     isSequential: true,
     size: length ?? null,
   });
-  const location = resumablePath(begun.id);
+  const location = services.publicUrl.path(resumablePath(begun.id));
   const limit = uploadLimit(services.maxFileSize, begun);
   const isAnnounced = sendInterim(request, reply, { location, "upload-limit": limit });
   try {
     const upload = await takeBytes(resumable, begun, stretch, length);
-    if (isLast) return answerComplete(reply, upload, services.maxFileSize);
+    if (isLast) return answerComplete(resumable, upload);
     return reply
       .code(201)
       .headers({ ...stateHeaders(upload, services.maxFileSize), location })

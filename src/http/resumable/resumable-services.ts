@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { User } from "../../accounts/user.ts";
+import type { PublicUrl } from "../../public-url.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { UploadService } from "../../uploads/upload-service.ts";
 import type { UploadBody } from "../upload-body.ts";
@@ -10,6 +11,7 @@ export interface ResumableServices {
   appends: AppendService;
   /** Bytes. */
   maxFileSize: number;
+  publicUrl: PublicUrl;
 }
 
 /** A request whose token was checked. */

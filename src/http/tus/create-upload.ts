@@ -20,13 +20,20 @@ export async function createUpload(tus: TusRequest): Promise<FastifyReply> {
   };
   if (concat?.kind === "final") {
     const file = await createFinal(tus, { ...named, partIds: concat.partIds }, creation);
-    return reply.code(201).header("location", tusPath(file.id)).send();
+    return reply
+      .code(201)
+      .header("location", services.publicUrl.path(tusPath(file.id)))
+      .send();
   }
   const upload = { ...named, isSequential: true, isPart: concat !== undefined, size: declaredSize(tus) };
   const created = body.isEmpty
     ? await services.appends.completeIfWhole(user, await services.uploads.begin(user, upload, creation))
     : await createWithBytes(tus, upload, creation);
-  return reply.code(201).headers(progressHeaders(created)).header("location", tusPath(created.id)).send();
+  return reply
+    .code(201)
+    .headers(progressHeaders(created))
+    .header("location", services.publicUrl.path(tusPath(created.id)))
+    .send();
 }
 
 /** Bytes, or null when they come later. */

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { User } from "../../accounts/user.ts";
 import type { FileService } from "../../files/file-service.ts";
+import type { PublicUrl } from "../../public-url.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { ConcatenationService } from "../../uploads/concatenation-service.ts";
 import type { UploadService } from "../../uploads/upload-service.ts";
@@ -14,6 +15,7 @@ export interface TusServices {
   files: FileService;
   /** Bytes. */
   maxFileSize: number;
+  publicUrl: PublicUrl;
 }
 
 /** A request whose version and token were checked. */

@@ -30,7 +30,7 @@ async function probe(delayMs: number): Promise<void> {
     window.addEventListener("online", resolve, { once: true });
   });
   if (connection.get() !== "lost") return;
-  const answered = await fetch("/health/live", { cache: "no-store" }).then(
+  const answered = await fetch("health/live", { cache: "no-store" }).then(
     ({ ok }) => ok,
     () => false,
   );

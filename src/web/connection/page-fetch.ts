@@ -3,7 +3,7 @@ import { connectionFailed, connectionWorks } from "./connection.ts";
 /** The server takes the cookie's word only with it: another site's page can't send it. */
 const PAGE_HEADER = "stowage-page";
 
-/** fetch() for the page's own server. Whether it arrives is what the page knows of the connection. */
+/** fetch() for the page's own server, whose routes are told from where the page is: "graphql". Whether it arrives is what the page knows of the connection. */
 export async function pageFetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined));
   headers.set(PAGE_HEADER, "1");

@@ -45,7 +45,7 @@ export class PendingDeletions {
       ids.map((id) => {
         const body = JSON.stringify({ query, variables: { id } });
         // Outlives the page.
-        return pageFetch("/graphql", { method: "POST", headers, body, keepalive: true });
+        return pageFetch("graphql", { method: "POST", headers, body, keepalive: true });
       }),
     );
   }

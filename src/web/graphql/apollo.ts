@@ -29,6 +29,6 @@ export function createApollo(): ApolloClient {
   const watchSession = new ErrorLink(({ error }) => {
     if (errorCode(error) === "UNAUTHENTICATED") cache.writeQuery({ query: MeDocument, data: { me: null } });
   });
-  const http = new HttpLink({ uri: "/graphql", fetch: pageFetch });
+  const http = new HttpLink({ uri: "graphql", fetch: pageFetch });
   return new ApolloClient({ cache, link: watchSession.concat(http) });
 }

@@ -26,7 +26,7 @@ async function send(method: "POST" | "DELETE", path: string, input?: Record<stri
 }
 
 /** Each sets or removes the cookie, which scripts can't see. @throws SessionError */
-export const signIn = (login: string, password: string) => send("POST", "/session", { login, password });
+export const signIn = (login: string, password: string) => send("POST", "session", { login, password });
 export const register = (input: { username: string; email: string; password: string }) =>
-  send("POST", "/registration", input);
-export const signOut = () => send("DELETE", "/session");
+  send("POST", "registration", input);
+export const signOut = () => send("DELETE", "session");

@@ -28,7 +28,7 @@ export class UploadQueue {
   readonly items = new Store<readonly UploadItem[]>([]);
   /** How many files were completed since the page was opened, and which was the last one. */
   readonly completed = new Store({ files: 0, last: "" });
-  readonly #client = new StowageClient({ url: window.location.origin, fetch: pageFetch, retry: RETRY });
+  readonly #client = new StowageClient({ url: new URL(".", document.baseURI), fetch: pageFetch, retry: RETRY });
   readonly #apollo: ApolloClient;
   readonly #userId: string;
   readonly #entries = new Map<string, UploadEntry>();
