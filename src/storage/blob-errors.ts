@@ -1,3 +1,5 @@
+import { ServiceUnavailableError } from "../errors.ts";
+
 /** A node's copy of a blob isn't what was stored: a checksum doesn't hold, the length is wrong, or the disk can't read it. */
 export class CorruptBlobError extends Error {
   readonly blobId: string;
@@ -50,5 +52,12 @@ export class WrongByteCountError extends Error {
     this.name = new.target.name;
     this.expected = expected;
     this.received = received;
+  }
+}
+
+/** The memory of a blob whose bytes came too slowly was needed for others. Nothing of the blob is left. */
+export class SlowSenderError extends ServiceUnavailableError {
+  constructor() {
+    super("These bytes came too slowly while others waited for the memory that they need. Send them again.");
   }
 }

@@ -1,4 +1,5 @@
 import { inTime } from "./patience.ts";
+import { whenPrepared } from "./preparation.ts";
 import type { BlobWriter, StorageNode, StoredBlob } from "./storage-node.ts";
 
 /** Milliseconds for each of the target's steps. */
@@ -15,16 +16,21 @@ export async function copyBlob(
   signal?: AbortSignal,
   timeoutMs = TIMEOUT_MS,
 ): Promise<BlobWriter> {
-  const creating = target.create(blob.id, blob.size, signal);
+  let creating: Promise<BlobWriter> | undefined;
   try {
-    const writer = await inTime(creating, timeoutMs);
+    const writer = await whenPrepared([target], { id: blob.id, size: blob.size, signal }, () => {
+      creating = target.create(blob.id, blob.size, signal);
+      return inTime(creating, timeoutMs);
+    });
     for await (const buffer of source.read(blob, { start: 0, end: blob.size }, signal)) {
       await inTime(writer.write([buffer]), timeoutMs);
     }
     await inTime(writer.commit(), timeoutMs);
     return writer;
   } catch (error) {
-    const aborted = creating.then((writer) => writer.abort()).catch(() => {});
+    const aborted = Promise.resolve(creating)
+      .then((writer) => writer?.abort())
+      .catch(() => {});
     // One that stalls goes on by itself, and ends with nothing left.
     await inTime(aborted, timeoutMs).catch(() => {});
     throw error;

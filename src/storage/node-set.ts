@@ -4,6 +4,7 @@ import { everyOne } from "./every-one.ts";
 import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
 import { inTime, NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
 import { rankNodes } from "./placement.ts";
+import { whenPrepared } from "./preparation.ts";
 import { nothingStored, type Replica, ReplicatedWriter } from "./replicated-writer.ts";
 import type {
   BlobWriter,
@@ -83,7 +84,7 @@ export class NodeSet implements StorageNode {
     }
   }
 
-  async create(id: string, size: number, signal?: AbortSignal): Promise<BlobWriter> {
+  async create(id: string, size: number, signal?: AbortSignal, owner?: string): Promise<BlobWriter> {
     signal?.throwIfAborted();
     let order = this.#placement(id, size);
     if (order.length === 0) {
@@ -91,12 +92,20 @@ export class NodeSet implements StorageNode {
       order = this.#placement(id, size);
     }
     const started: Replica[] = [];
+    const giveUp = async (error: unknown) => {
+      await Promise.all(started.map(({ writer }) => writer.abort()));
+      throw error;
+    };
     const failures: unknown[] = [];
     while (started.length < this.replicas && order.length > 0) {
       const next = order.splice(0, this.replicas - started.length);
       for (const { name } of next) this.#health.get(name)?.reserve(size);
-      const creating = next.map((node) => node.create(id, size, signal));
-      const outcomes = await settleInTime(creating, this.#patience(started.length));
+      let creating: Promise<BlobWriter>[] = [];
+      const begin = () => {
+        creating = next.map((node) => node.create(id, size, signal));
+        return settleInTime(creating, this.#patience(started.length));
+      };
+      const outcomes = await whenPrepared(next, { id, size, owner, signal }, begin).catch(giveUp);
       for (const [index, node] of next.entries()) {
         const outcome = outcomes[index] as PromiseSettledResult<BlobWriter>;
         if (outcome.status === "fulfilled") {
@@ -109,15 +118,9 @@ export class NodeSet implements StorageNode {
         failures.push(outcome.reason);
         this.#onFailure(id, node, outcome.reason, "create");
       }
-      if (signal?.aborted) {
-        await Promise.all(started.map(({ writer }) => writer.abort()));
-        signal.throwIfAborted();
-      }
+      if (signal?.aborted) await giveUp(signal.reason);
     }
-    if (started.length < (this.#quorum ?? 1)) {
-      await Promise.all(started.map(({ writer }) => writer.abort()));
-      throw nothingStored(failures, false);
-    }
+    if (started.length < (this.#quorum ?? 1)) await giveUp(nothingStored(failures, false));
     return this.#writer(id, size, started, failures, signal);
   }
 

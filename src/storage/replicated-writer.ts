@@ -1,5 +1,5 @@
 import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError } from "../errors.ts";
-import { BlobExistsError, WrongByteCountError } from "./blob-errors.ts";
+import { BlobExistsError, SlowSenderError, WrongByteCountError } from "./blob-errors.ts";
 import { BlockChecksums } from "./block-checksums.ts";
 import { copyBlob } from "./copy-blob.ts";
 import { NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
@@ -104,7 +104,9 @@ export class ReplicatedWriter implements BlobWriter {
     });
     if (failed.length === 0) return;
     signal?.throwIfAborted();
-    for (const { error } of failed) if (error instanceof BlobExistsError) throw error;
+    for (const { error } of failed) {
+      if (error instanceof BlobExistsError || error instanceof SlowSenderError) throw error;
+    }
     for (const { node, error } of failed) {
       this.#failures.push(error);
       onFailure(node, error, what);

@@ -10,11 +10,12 @@ import { isBlobId } from "./blob-path.ts";
 import { blocksAround, verifyBlocks } from "./block-checksums.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { checkIdentity, IDENTITY_FILE, NodeIdentityError, parseIdentity, writtenIdentity } from "./node-identity.ts";
+import type { ComingBlob } from "./preparation.ts";
 import { S3_LIMITS, S3Bucket, type S3Limits, type S3Place } from "./s3-bucket.ts";
 import { isMissingObject, S3Error } from "./s3-error.ts";
 import { removeOldUploads } from "./s3-leftovers.ts";
 import { readObject } from "./s3-reader.ts";
-import { S3Writer } from "./s3-writer.ts";
+import { memoryFor, S3Writer } from "./s3-writer.ts";
 import type {
   BlobWriter,
   ByteRange,
@@ -50,7 +51,12 @@ export class S3Node implements PhysicalNode {
     this.#budget = budget;
   }
 
-  /** Resolves when there is memory for the blob. */
+  async prepare({ id, size, owner, signal }: ComingBlob): Promise<() => void> {
+    await this.#budget.reserve(id, memoryFor(size), { owner, signal });
+    return () => this.#budget.release(id);
+  }
+
+  /** Resolves when there is memory for the blob: at once where that was prepared. */
   async create(id: string, size: number, signal?: AbortSignal): Promise<BlobWriter> {
     return await S3Writer.open({ bucket: this.#bucket, id, size, budget: this.#budget, signal });
   }

@@ -1,7 +1,7 @@
 import { InsufficientStorageError } from "../errors.ts";
-import { WrongByteCountError } from "./blob-errors.ts";
+import { SlowSenderError, WrongByteCountError } from "./blob-errors.ts";
 import { BodyPool } from "./body-pool.ts";
-import { LARGEST_RESERVATION, type MemoryBudget } from "./memory-budget.ts";
+import { LARGEST_RESERVATION, type MemoryBudget, type MemoryHolder } from "./memory-budget.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { isFull } from "./s3-error.ts";
 import { S3Object } from "./s3-object.ts";
@@ -30,14 +30,21 @@ export interface S3Target {
   signal?: AbortSignal | undefined;
 }
 
+/** Bytes of memory for a blob of this size. */
+export function memoryFor(size: number): number {
+  return Math.min(size, LARGEST_RESERVATION);
+}
+
 /** Gathers a blob's bytes in memory that was reserved for them, and sends them with their SHA-256 signed. */
-export class S3Writer implements BlobWriter {
+export class S3Writer implements BlobWriter, MemoryHolder {
   readonly #target: S3Target;
   readonly #object: S3Object;
   /** The first is being filled. */
   #bodies: SignedBody[];
   #sending: Promise<void> = Promise.resolve();
   #received = 0;
+  /** Steps under way: the next one is not the sender's. */
+  #steps = 0;
   #failure: unknown;
   #committing: Promise<readonly string[]> | undefined;
   #discarding: Promise<void> | undefined;
@@ -61,22 +68,41 @@ export class S3Writer implements BlobWriter {
   /** Waits until there is memory for the blob. Nothing is sent yet. */
   static async open(target: S3Target): Promise<S3Writer> {
     const { budget, id, size, signal } = target;
-    await budget.reserve(id, Math.min(size, LARGEST_RESERVATION), signal);
-    return new S3Writer(target);
+    await budget.reserve(id, memoryFor(size), { signal });
+    const writer = new S3Writer(target);
+    budget.use(id, writer);
+    return writer;
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  get awaitsSender(): boolean {
+    return this.#steps === 0;
+  }
+
+  giveWay(): void {
+    this.#failure ??= new SlowSenderError();
+    void this.#discard();
   }
 
   async write(buffers: readonly Uint8Array[]): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
+    this.#steps++;
     try {
       for (const buffer of buffers) this.#received += buffer.length;
       this.#checkCount(this.#received > this.#target.size);
       for (const buffer of buffers) await this.#append(buffer);
     } catch (error) {
       throw await this.#fail(error);
+    } finally {
+      this.#steps--;
     }
   }
 
   commit(size = this.#target.size, sha256?: Uint8Array): Promise<readonly string[]> {
+    this.#steps++;
     this.#committing ??= this.#commit(size, sha256);
     return this.#committing;
   }
@@ -163,7 +189,7 @@ export class S3Writer implements BlobWriter {
 
   #letGo(): void {
     const { budget, id, signal } = this.#target;
-    if (this.#holdsMemory) budget.release(id);
+    if (this.#holdsMemory) budget.release(id, this);
     this.#holdsMemory = false;
     this.#bodies = [];
     signal?.removeEventListener("abort", this.#onAbort);

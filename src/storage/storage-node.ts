@@ -1,3 +1,5 @@
+import type { ComingBlob } from "./preparation.ts";
+
 /** Every blob is checked in blocks of this many bytes; its last block may be shorter. */
 export const BLOCK_SIZE = 256 * 1024;
 
@@ -58,9 +60,16 @@ export interface StorageNode {
    * Starts a new blob. Ids are never reused: an id that exists already is refused at `commit`, and the blob that was
    * there stays as it was.
    * @param size the blob's size in bytes, at least 1; `commit` may end it earlier
+   * @param owner whose bytes they are: what there is little of is shared between owners
    * @throws InsufficientStorageError when there is no room, from here or from any call on the writer
    */
-  create(id: string, size: number, signal?: AbortSignal): Promise<BlobWriter>;
+  create(id: string, size: number, signal?: AbortSignal, owner?: string): Promise<BlobWriter>;
+
+  /**
+   * Waits for what this process has too little of, such as memory: no fault of the place. Left out: it needs nothing.
+   * @returns what gives it back; to be called when `create` has settled, which holds it for itself
+   */
+  prepare?(blob: ComingBlob): Promise<() => void>;
 
   /**
    * Yields the range's bytes in order, in buffers of any size. Each byte belongs to a block whose checksum held; at the

@@ -201,7 +201,8 @@ export class AppendService {
   }
 
   #cut(upload: StoredFile, bytes: AsyncIterable<Uint8Array>, length: number | undefined, limit: number) {
-    return cutChunks(bytes, { storage: this.#storage, chunkSize: upload.chunkSize, limit, expected: length ?? 0 });
+    const { chunkSize, owner } = upload;
+    return cutChunks(bytes, { storage: this.#storage, owner: owner.id, chunkSize, limit, expected: length ?? 0 });
   }
 
   async #keep(upload: StoredFile, chunk: OpenChunk): Promise<void> {

@@ -4,6 +4,8 @@ import { OpenChunk } from "./open-chunk.ts";
 
 export interface CutOptions {
   storage: StorageNode;
+  /** The id of the user whose bytes they are. */
+  owner: string;
   /** Bytes that a chunk has at most. */
   chunkSize: number;
   /** Bytes that may come in all. */
@@ -20,14 +22,14 @@ export interface CutOptions {
  */
 export async function* cutChunks(
   source: AsyncIterable<Uint8Array>,
-  { storage, chunkSize, limit, expected }: CutOptions,
+  { storage, owner, chunkSize, limit, expected }: CutOptions,
 ): AsyncGenerator<OpenChunk, void> {
   const reader = new Reader(source);
   let taken = 0;
   while ((await reader.peek()).length > 0) {
     if (taken === limit) throw tooMuch(limit);
     const hoped = expected > taken ? expected - taken : chunkSize;
-    const chunk = await OpenChunk.create(storage, Math.min(chunkSize, limit - taken, hoped));
+    const chunk = await OpenChunk.create(storage, Math.min(chunkSize, limit - taken, hoped), owner);
     try {
       for (let next = await reader.peek(); next.length > 0 && chunk.room > 0; next = await reader.peek()) {
         const part = next.subarray(0, chunk.room);

@@ -85,7 +85,7 @@ export class ChunkService {
 
     const id = uuidv7();
     const { jumps } = clockWatch;
-    const writer = await this.#storage.create(id, size);
+    const writer = await this.#storage.create(id, size, undefined, user.id);
     let chunk: StoredChunk;
     try {
       const received = await receiveChunk(await sent.open(), size, writer);

@@ -19,10 +19,10 @@ export class OpenChunk {
     this.#most = most;
   }
 
-  /** @param most bytes that it can take */
-  static async create(storage: StorageNode, most: number): Promise<OpenChunk> {
+  /** @param most bytes that it can take; @param owner the user's id */
+  static async create(storage: StorageNode, most: number, owner: string): Promise<OpenChunk> {
     const id = uuidv7();
-    return new OpenChunk(id, await storage.create(id, most), most);
+    return new OpenChunk(id, await storage.create(id, most, undefined, owner), most);
   }
 
   /** Bytes that it has. */

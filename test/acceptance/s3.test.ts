@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DeleteObjectsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { ChunkRequest } from "../support/chunk-request.ts";
 import { Client, dataOf, sha256 } from "../support/client.ts";
 import { dialects } from "../support/databases.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
@@ -101,4 +102,33 @@ test("64 chunks of 8 MiB at once are held back by S3_MEMORY", async () => {
   // The 64 connections alone take 90 MiB, and memory that was given back may wait for its collection.
   expect(growth).toBeLessThan(240 * MIB);
   dataOf(await client.complete(upload.id));
+});
+
+test("slow connections of some accounts keep nobody else from storing, and are no fault of the node", async () => {
+  const { bucket, endpoint } = await testBucket();
+  const { settings } = await Workspace.create("sqlite");
+  const nodes = `archive=s3://${bucket}/acceptance/${randomUUID()}?endpoint=${endpoint}`;
+  const server = await serve({ ...settings, STORAGE_NODES: nodes, S3_MEMORY: "32MiB", NODE_TIMEOUT: "3s" });
+  const slow: ChunkRequest[] = [];
+  const holdUp = async (count: number) => {
+    const client = await Client.register(server.url);
+    const { id } = await client.begin({ filename: "slow.bin", size: count * 8 * MIB, chunkSize: 8 * MIB });
+    const requests = Array.from({ length: count }, (_, index) => new ChunkRequest(client, id, index));
+    for (const request of requests) request.send(Buffer.alloc(1));
+    slow.push(...requests);
+  };
+  const store = async () => {
+    const client = await Client.register(server.url);
+    const file = new PatternedFile(16 * MIB, client.token as string);
+    return await client.upload("prompt.bin", file.bytes(0, file.size), { chunkSize: 8 * MIB });
+  };
+  await holdUp(13);
+  await store();
+  // These together hold all there is.
+  await holdUp(2);
+  await holdUp(2);
+  await store();
+  expect(slow.length).toBe(17);
+  expect(server.output()).not.toContain('"node":"archive"');
+  for (const request of slow) request.drop();
 });

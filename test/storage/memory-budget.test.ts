@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { MemoryBudget } from "../../src/storage/memory-budget.ts";
 
 /** Lets everything happen that doesn't wait for anything else. */
@@ -56,13 +56,67 @@ describe("MemoryBudget", () => {
     await budget.reserve("a", 5);
     const controller = new AbortController();
     const reason = new Error("the client left");
-    const large = budget.reserve("large", 10, controller.signal);
+    const large = budget.reserve("large", 10, { signal: controller.signal });
     const small = budget.reserve("small", 5);
     controller.abort(reason);
     await expect(large).rejects.toBe(reason);
     await small;
     expect(budget.held).toBe(10);
-    await expect(budget.reserve("x", 1, controller.signal)).rejects.toBe(reason);
+    await expect(budget.reserve("x", 1, { signal: controller.signal })).rejects.toBe(reason);
     expect(budget.waiting).toBe(0);
+  });
+
+  test("no owner holds more than half while others come, and next is the one who holds least", async () => {
+    const budget = new MemoryBudget(40);
+    const order: string[] = [];
+    const reserve = (blob: string, owner: string) => budget.reserve(blob, 10, { owner }).then(() => order.push(blob));
+    const asked = ["a1", "a2", "a3", "a4"].map((blob) => reserve(blob, "a"));
+    await settled();
+    expect(order).toEqual(["a1", "a2"]);
+    asked.push(reserve("b1", "b"), reserve("c1", "c"), reserve("b2", "b"));
+    await settled();
+    expect(order).toEqual(["a1", "a2", "b1", "c1"]);
+    budget.release("a1");
+    await settled();
+    expect(order.at(-1)).toBe("a3");
+    budget.release("c1");
+    await settled();
+    expect(order.at(-1)).toBe("b2");
+  });
+
+  test("a wait ends, with a word of trying again", async () => {
+    const budget = new MemoryBudget(10, 1, 20);
+    await budget.reserve("a", 10);
+    await expect(budget.reserve("b", 1)).rejects.toThrow("Try again later");
+    expect(budget.waiting).toBe(0);
+    budget.release("a");
+    await budget.reserve("c", 10);
+  });
+
+  test("while somebody waits, the slowest sender gives way, and neither a fast one nor one who waits for the node", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "setTimeout", "performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const budget = new MemoryBudget(40);
+    const gaveWay: string[] = [];
+    const writer = (blob: string, received: number, awaitsSender = true) => {
+      const giveWay = () => {
+        gaveWay.push(blob);
+        budget.release(blob, holder);
+      };
+      const holder = { received, awaitsSender, giveWay };
+      budget.use(blob, holder);
+    };
+    for (const blob of ["fast", "slow", "slower", "held up"]) await budget.reserve(blob, 10);
+    writer("fast", 10_000_000);
+    writer("slow", 2000);
+    writer("slower", 1000);
+    writer("held up", 0, false);
+    vi.advanceTimersByTime(20_000);
+    expect(gaveWay).toEqual([]);
+    const waiting = budget.reserve("next", 10);
+    vi.advanceTimersByTime(1000);
+    await waiting;
+    vi.advanceTimersByTime(10_000);
+    expect(gaveWay).toEqual(["slower"]);
   });
 });

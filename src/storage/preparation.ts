@@ -1,0 +1,25 @@
+import type { StorageNode } from "./storage-node.ts";
+
+export interface ComingBlob {
+  id: string;
+  /** Bytes. */
+  size: number;
+  /** Who sends it; undefined where Stowage does. */
+  owner?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Works when this process has for the blob what the nodes need of it. @throws ServiceUnavailableError, the signal's reason */
+export async function whenPrepared<T>(
+  nodes: readonly Pick<StorageNode, "prepare">[],
+  blob: ComingBlob,
+  work: () => Promise<T>,
+): Promise<T> {
+  const prepared = await Promise.allSettled(nodes.map((node) => node.prepare?.(blob)));
+  try {
+    for (const outcome of prepared) if (outcome.status === "rejected") throw outcome.reason;
+    return await work();
+  } finally {
+    for (const outcome of prepared) if (outcome.status === "fulfilled") outcome.value?.();
+  }
+}
