@@ -13,6 +13,8 @@ export interface SenderOptions {
   maxParallel: number;
   /** Called whenever bytes were acknowledged, also by another client's doing. */
   onAcknowledged: (bytes: number) => void;
+  /** Called while chunks are sent, where the platform tells. */
+  onSent: () => void;
   onRetry: OnRetry;
 }
 
@@ -35,6 +37,8 @@ export class ChunkSender {
   readonly #deadline = new ChunkDeadline();
   readonly #inFlight = new Map<number, Promise<void>>();
   readonly #acknowledged = new Set<number>();
+  /** By chunk in flight, the bytes that are on the line. */
+  readonly #sent = new Map<number, number>();
   /** How many of those in flight are on the line. */
   #sending = 0;
   /** Those that are read and hashed, and wait for their turn. */
@@ -65,6 +69,11 @@ export class ChunkSender {
     let missing = this.#queue.bytes;
     for (const index of this.#inFlight.keys()) missing += this.#sizeOf(index);
     return this.#upload.size - missing;
+  }
+
+  /** Those that are acknowledged, and those that are on their way. */
+  get sentBytes(): number {
+    return [...this.#sent.values()].reduce((sum, bytes) => sum + bytes, this.acknowledgedBytes);
   }
 
   /** What the server says that it lacks. Not while `send` is busy. */
@@ -143,6 +152,11 @@ export class ChunkSender {
         body: bytes,
         signal,
         timeoutMs: this.#deadline.ms,
+        onSent: (sent) => {
+          if (!isSending) return;
+          this.#sent.set(index, Math.min(sent, end - start));
+          this.#options.onSent();
+        },
       });
       this.#deadline.succeeded(performance.now() - begun);
       const acknowledged = await this.#transport.bodyOf(response, signal);
@@ -157,7 +171,9 @@ export class ChunkSender {
       throw error;
     } finally {
       this.#source.release(bytes);
+      this.#sent.delete(index);
       if (isSending) this.#sending--;
+      isSending = false;
     }
   }
 

@@ -36,7 +36,10 @@ export interface ClientOptions {
   url: string | URL;
   /** From `login` or `register`, which set it as well. */
   token?: string | undefined;
-  /** The platform's own when left out. */
+  /**
+   * The platform's own when left out. One that calls `init.onSent` with the bytes of the body that were sent makes
+   * progress visible within a chunk.
+   */
   fetch?: typeof globalThis.fetch | undefined;
   /** How long to bear failures that may pass. */
   retry?: Partial<RetryOptions> | undefined;

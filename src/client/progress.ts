@@ -1,6 +1,8 @@
 export interface Progress {
   /** Bytes that the server has acknowledged, or that were received and verified. */
   bytes: number;
+  /** These, and those that are on their way, as far as the application's fetch tells. */
+  sentBytes: number;
   totalBytes: number;
   /** Smoothed over the last seconds; 0 while nothing moves. */
   bytesPerSecond: number;
@@ -24,23 +26,27 @@ export class ProgressMeter {
   /** Begins anew where something stood still on purpose, or jumped. */
   restart(bytes: number): Progress {
     this.#samples = [{ at: this.#now(), bytes }];
-    return this.#progress(bytes, 0);
+    return this.#progress(bytes, bytes, 0);
   }
 
-  /** @param bytes in all */
-  at(bytes: number): Progress {
+  /** @param bytes acknowledged in all; @param sentBytes with what is on its way */
+  at(bytes: number, sentBytes = bytes): Progress {
     const now = this.#now();
-    this.#samples.push({ at: now, bytes });
+    this.#samples.push({ at: now, bytes: sentBytes });
     // The oldest one kept is just outside of the window, so that slow chunks have a rate as well.
     while ((this.#samples[1]?.at ?? now) < now - WINDOW_MS) this.#samples.shift();
-    const oldest = this.#samples[0] ?? { at: now, bytes };
+    const oldest = this.#samples[0] ?? { at: now, bytes: sentBytes };
     const elapsed = now - oldest.at;
-    return this.#progress(bytes, elapsed > 0 ? Math.max(0, ((bytes - oldest.bytes) / elapsed) * 1000) : 0);
+    return this.#progress(
+      bytes,
+      sentBytes,
+      elapsed > 0 ? Math.max(0, ((sentBytes - oldest.bytes) / elapsed) * 1000) : 0,
+    );
   }
 
-  #progress(bytes: number, bytesPerSecond: number): Progress {
+  #progress(bytes: number, sentBytes: number, bytesPerSecond: number): Progress {
     const totalBytes = this.#totalBytes;
-    const secondsLeft = bytesPerSecond > 0 ? (totalBytes - bytes) / bytesPerSecond : undefined;
-    return { bytes, totalBytes, bytesPerSecond, secondsLeft };
+    const secondsLeft = bytesPerSecond > 0 ? (totalBytes - sentBytes) / bytesPerSecond : undefined;
+    return { bytes, sentBytes, totalBytes, bytesPerSecond, secondsLeft };
   }
 }

@@ -17,6 +17,8 @@ export interface SendOptions {
   signal?: AbortSignal | undefined;
   /** Until the answer's head is there. */
   timeoutMs?: number;
+  /** Handed to fetch: one that can, calls it with the bytes of the body that were sent. */
+  onSent?: (bytes: number) => void;
 }
 
 const GRAPHQL_TIMEOUT_MS = 60_000;

@@ -139,7 +139,8 @@ export class Upload {
     this.#meter = new ProgressMeter(upload.size);
     const sender = new ChunkSender(this.#transport, source, upload, digests, {
       maxParallel: this.#maxParallel,
-      onAcknowledged: (bytes) => this.#tell(this.#meter?.at(bytes)),
+      onAcknowledged: (bytes) => this.#tell(this.#meter?.at(bytes, sender.sentBytes)),
+      onSent: () => this.#tell(this.#meter?.at(sender.acknowledgedBytes, sender.sentBytes)),
       onRetry: (error, delayMs) => this.#options.onRetry?.(error, delayMs),
     });
     this.#tell(this.#meter.restart(sender.acknowledgedBytes));

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, InvalidTokenError, StowageError } from "../errors.ts";
+import { sendErrorPage, wantsPage } from "./error-page.ts";
 import { StatusError } from "./status-error.ts";
 
 const statusOf: Record<ErrorCode, number> = {
@@ -52,7 +53,9 @@ export function handleError(
     if (status === 429 || status === 503) {
       void reply.header("retry-after", error.facts["retryAfterSeconds"] ?? RETRY_AFTER_SECONDS);
     }
-    return reply.code(status).send({ code: error.code, message: error.message, ...error.facts, requestId });
+    void reply.code(status);
+    if (wantsPage(request)) return sendErrorPage(reply, error.message);
+    return reply.send({ code: error.code, message: error.message, ...error.facts, requestId });
   }
   const status = "statusCode" in error && error.statusCode !== undefined ? error.statusCode : 500;
   if (status >= 400 && status < 500) {

@@ -1,5 +1,5 @@
 import { ApolloProvider, useApolloClient, useQuery } from "@apollo/client/react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { connection } from "./connection/connection.ts";
 import { ConnectionBanner } from "./connection/connection-banner.tsx";
 import { createApollo, errorMessage } from "./graphql/apollo.ts";
@@ -8,6 +8,7 @@ import { Home } from "./home.tsx";
 import { SignIn } from "./session/sign-in.tsx";
 import { Brand } from "./ui/brand.tsx";
 import { Toasts } from "./ui/toasts.tsx";
+import { UploadQueue } from "./uploads/upload-queue.ts";
 
 const RETRY_MS = 3_000;
 
@@ -33,6 +34,7 @@ export function App() {
 function Session() {
   const apollo = useApolloClient();
   const { data, error, refetch } = useQuery(MeDocument);
+  const queue = useRef<UploadQueue>(undefined);
   // A server that answers may have no database at the moment.
   useEffect(() => {
     if (data !== undefined || error === undefined) return;
@@ -51,7 +53,13 @@ function Session() {
       </main>
     );
   }
-  // With nothing left of whoever was signed in before.
-  if (data.me === null) return <SignIn onSignedIn={() => apollo.resetStore()} />;
-  return <Home key={data.me.id} user={data.me} />;
+  // With nothing left of whoever was signed in before, but for uploads that wait for the same person.
+  if (data.me === null) {
+    return <SignIn uploads={queue.current?.items} onSignedIn={() => apollo.resetStore()} />;
+  }
+  if (queue.current?.userId !== data.me.id) {
+    void queue.current?.forget();
+    queue.current = new UploadQueue(apollo, data.me.id);
+  }
+  return <Home key={data.me.id} user={data.me} queue={queue.current} />;
 }

@@ -12,7 +12,7 @@ import { clearToasts, showToast } from "./ui/toasts.tsx";
 import { DropZone } from "./uploads/drop-zone.tsx";
 import { UploadButtons } from "./uploads/upload-buttons.tsx";
 import { UploadPanel } from "./uploads/upload-panel.tsx";
-import { UploadQueue } from "./uploads/upload-queue.ts";
+import type { UploadQueue } from "./uploads/upload-queue.ts";
 
 export type SignedInUser = NonNullable<MeQuery["me"]>;
 
@@ -25,14 +25,13 @@ function tellOtherTabs(): void {
 }
 
 /** What a signed-in person sees. */
-export function Home({ user }: { user: SignedInUser }) {
+export function Home({ user, queue }: { user: SignedInUser; queue: UploadQueue }) {
   const apollo = useApolloClient();
-  const [queue] = useState(() => new UploadQueue(apollo, user.id));
   const [deletions] = useState(() => new PendingDeletions(apollo));
 
   useEffect(() => {
     void queue.restore();
-    return () => queue.stop();
+    return () => queue.hold();
   }, [queue]);
   useEffect(() => {
     const flush = () => void deletions.flush();

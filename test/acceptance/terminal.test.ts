@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, symlink } from "node:fs/promises";
+import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Workspace } from "../support/workspace.ts";
 
 /** What `npm start` needs but for the dependencies. */
@@ -17,6 +18,15 @@ const PROJECT = [
 ];
 const START_TIMEOUT_MS = 60_000;
 
+/** A copy of the project, which the first start builds. */
+let project: string;
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), "stowage-terminal-"));
+  for (const name of PROJECT) await cp(resolve(name), join(project, name), { recursive: true });
+  await symlink(resolve("node_modules"), join(project, "node_modules"));
+});
+afterAll(() => rm(project, { recursive: true, force: true }));
+
 interface NpmStart {
   npm: ChildProcess & { pid: number };
   url: string;
@@ -24,12 +34,9 @@ interface NpmStart {
   job(): string[];
 }
 
-/** `npm start` as a job of its own, as a shell starts it, in a copy of the project: it builds into dist/. */
+/** `npm start` as a job of its own, as a shell starts it. */
 async function npmStart(dialect: "sqlite" | "mysql", settings: Record<string, string>): Promise<NpmStart> {
   const workspace = await Workspace.create(dialect);
-  const project = join(workspace.folder, "project");
-  for (const name of PROJECT) await cp(resolve(name), join(project, name), { recursive: true });
-  await symlink(resolve("node_modules"), join(project, "node_modules"));
   const npm = spawn("npm", ["start"], {
     cwd: project,
     detached: true,

@@ -4,9 +4,21 @@ import { ProgressMeter } from "../../src/client/progress.ts";
 test("ProgressMeter: rate and time left come from what moved in the last seconds", () => {
   let now = 0;
   const meter = new ProgressMeter(10_000, () => now);
-  expect(meter.restart(1000)).toEqual({ bytes: 1000, totalBytes: 10_000, bytesPerSecond: 0, secondsLeft: undefined });
+  expect(meter.restart(1000)).toEqual({
+    bytes: 1000,
+    sentBytes: 1000,
+    totalBytes: 10_000,
+    bytesPerSecond: 0,
+    secondsLeft: undefined,
+  });
   now = 2000;
-  expect(meter.at(2000)).toEqual({ bytes: 2000, totalBytes: 10_000, bytesPerSecond: 500, secondsLeft: 16 });
+  expect(meter.at(1500, 2000)).toEqual({
+    bytes: 1500,
+    sentBytes: 2000,
+    totalBytes: 10_000,
+    bytesPerSecond: 500,
+    secondsLeft: 16,
+  });
 });
 
 test("ProgressMeter: what is long past no longer counts", () => {

@@ -1,25 +1,35 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 
 /** How far below what is seen the next page is asked for. */
 const AHEAD = "600px";
+const RETRY_MS = 3_000;
 
 interface Props {
-  loading: boolean;
+  /** Asks for the next page. */
   onReached: () => Promise<unknown>;
 }
 
-/** Asks for more when it comes near; as a button, also for those who don't scroll and after a failure. */
-export function EndOfList({ loading, onReached }: Props) {
+/** Asks for more when it comes near, one page after the other; as a button, also for those who don't scroll. */
+export function EndOfList({ onReached }: Props) {
   const button = useRef<HTMLButtonElement>(null);
-  const reached = useRef(onReached);
-  reached.current = onReached;
+  const [loading, setLoading] = useState(false);
+  const reached = useRef(() => {});
+  reached.current = () => {
+    if (loading) return;
+    setLoading(true);
+    // A failure is shown by the banner.
+    const failed = () => new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    void onReached()
+      .catch(failed)
+      .then(() => setLoading(false));
+  };
 
   useEffect(() => {
     if (loading || button.current === null) return;
+    // A new one tells where the button is now, be it that it never moved. Of several entries the last one is true.
     const observer = new IntersectionObserver(
-      ([entry]) => {
-        // A failure is shown by the banner; the button is still there.
-        if (entry?.isIntersecting) reached.current().catch(() => {});
+      (entries) => {
+        if (entries.at(-1)?.isIntersecting) reached.current();
       },
       { rootMargin: AHEAD },
     );
@@ -34,9 +44,7 @@ export function EndOfList({ loading, onReached }: Props) {
         type="button"
         className="button small"
         aria-disabled={loading}
-        onClick={() => {
-          if (!loading) onReached().catch(() => {});
-        }}
+        onClick={() => reached.current()}
       >
         {loading ? "Loading …" : "Show more"}
       </button>

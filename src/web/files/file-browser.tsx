@@ -1,5 +1,4 @@
 import "./files.css";
-import { NetworkStatus } from "@apollo/client";
 import { useApolloClient, useQuery } from "@apollo/client/react";
 import { useEffect, useId, useRef, useState } from "react";
 import { errorMessage } from "../graphql/apollo.ts";
@@ -13,9 +12,9 @@ import { FileDialog } from "./file-dialog.tsx";
 import { FileRow } from "./file-row.tsx";
 import { LinkDialog } from "./link-dialog.tsx";
 import type { PendingDeletions } from "./pending-deletions.ts";
+import { refreshFiles } from "./refresh-files.ts";
 
 const PAGE = 50;
-const MOST_AT_ONCE = 500;
 const SEARCH_DELAY_MS = 200;
 const REFRESH_DELAY_MS = 300;
 
@@ -52,29 +51,29 @@ export function FileBrowser({ deletions, queue }: Props) {
     return () => clearTimeout(timer);
   }, [typed]);
 
-  const { data, previousData, error, networkStatus, fetchMore, refetch } = useQuery(FilesDocument, {
+  const { data, previousData, error, fetchMore, refetch } = useQuery(FilesDocument, {
     variables: { first: PAGE, search, orderBy },
     fetchPolicy: "cache-and-network",
     nextFetchPolicy: "cache-first",
     notifyOnNetworkStatusChange: true,
   });
-  // An uploaded file comes into the list where the order has it, with as much of the list as was there.
+  // An uploaded or renamed file comes into the list where the order has it, with as much of the list as was there.
   const apollo = useApolloClient();
   const completed = useStore(queue.completed).files;
+  const [renamed, setRenamed] = useState(0);
   const loaded = useRef(PAGE);
   loaded.current = data?.files.edges.length ?? PAGE;
   useEffect(() => {
-    if (completed === 0) return;
+    if (completed + renamed === 0) return;
     const timer = setTimeout(() => {
-      const first = Math.min(MOST_AT_ONCE, Math.max(PAGE, loaded.current));
-      const variables = { first, search, orderBy };
-      apollo.query({ query: FilesDocument, variables, fetchPolicy: "network-only" }).catch(() => {});
+      void refreshFiles(apollo, { search, orderBy }, Math.max(PAGE, loaded.current)).catch(() => {});
     }, REFRESH_DELAY_MS);
     return () => clearTimeout(timer);
-  }, [apollo, completed, search, orderBy]);
-  const files = (data ?? previousData)?.files;
+  }, [apollo, completed, renamed, search, orderBy]);
+  // While another search is under way its predecessor's files stay in sight; they are not its result, though.
+  const files = data?.files ?? (error === undefined ? previousData?.files : undefined);
   const shown = files?.edges.map(({ node }) => node).filter(({ id }) => !hidden.has(id)) ?? [];
-  const total = files && Math.max(0, files.totalCount - hidden.size);
+  const total = data && Math.max(0, data.files.totalCount - hidden.size);
 
   function focusRow(index: number) {
     requestAnimationFrame(() => {
@@ -155,13 +154,14 @@ export function FileBrowser({ deletions, queue }: Props) {
               onOpen={() => setDialog({ kind: "file", file })}
               onShare={() => setDialog({ kind: "link", file })}
               onDelete={() => remove(file)}
+              onRenamed={() => setRenamed((times) => times + 1)}
             />
           ))}
         </ul>
       )}
       {files?.pageInfo.hasNextPage && (
         <EndOfList
-          loading={networkStatus === NetworkStatus.fetchMore}
+          key={`${orderBy} ${search}`}
           onReached={() => fetchMore({ variables: { after: files.pageInfo.endCursor } })}
         />
       )}

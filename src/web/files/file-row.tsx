@@ -12,9 +12,10 @@ interface Props {
   onOpen: () => void;
   onShare: () => void;
   onDelete: () => void;
+  onRenamed: () => void;
 }
 
-export function FileRow({ file, onOpen, onShare, onDelete }: Props) {
+export function FileRow({ file, onOpen, onShare, onDelete, onRenamed }: Props) {
   const [renaming, setRenaming] = useState(false);
   const [menuOpen, setMenuOpen] = useState(false);
   const name = useRef<HTMLButtonElement>(null);
@@ -47,7 +48,7 @@ export function FileRow({ file, onOpen, onShare, onDelete }: Props) {
       </span>
       <div className="file-main">
         {renaming ? (
-          <RenameField file={file} onDone={() => setRenaming(false)} />
+          <RenameField file={file} onDone={() => setRenaming(false)} onRenamed={onRenamed} />
         ) : (
           <button ref={name} type="button" className="file-name" onClick={onOpen} onKeyDown={onKeyDown}>
             {filename}

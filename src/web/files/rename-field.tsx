@@ -7,10 +7,11 @@ interface Props {
   file: ListedFileFragment;
   /** Called when there is nothing more to type: renamed, or given up. */
   onDone: () => void;
+  onRenamed: () => void;
 }
 
 /** A file's name as a field: Enter takes what was typed, so does leaving it; Escape doesn't. */
-export function RenameField({ file, onDone }: Props) {
+export function RenameField({ file, onDone, onRenamed }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const done = useRef(false);
   const errorId = useId();
@@ -33,7 +34,9 @@ export function RenameField({ file, onDone }: Props) {
     if (done.current || loading) return;
     if (filename === "" || filename === file.filename) return finish();
     const answer = await rename({ variables: { id: file.id, filename } }).catch(() => undefined);
-    if (answer?.data) finish();
+    if (!answer?.data) return;
+    finish();
+    onRenamed();
   }
 
   function onKeyDown(event: KeyboardEvent) {

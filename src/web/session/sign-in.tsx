@@ -1,6 +1,9 @@
 import "./sign-in.css";
 import { type FormEvent, useEffect, useId, useRef, useState } from "react";
 import { Brand } from "../ui/brand.tsx";
+import { count } from "../ui/format.ts";
+import { Store, useStore } from "../ui/store.ts";
+import type { UploadItem } from "../uploads/upload-item.ts";
 import { register, SessionError, signIn } from "./session-api.ts";
 
 type Mode = "sign-in" | "register";
@@ -46,7 +49,16 @@ function Field({ name, label, hint, error, ...input }: FieldProps) {
   );
 }
 
-export function SignIn({ onSignedIn }: { onSignedIn: () => Promise<unknown> }) {
+const NONE = new Store<readonly UploadItem[]>([]);
+
+interface Props {
+  /** Those that the end of a session has stopped. */
+  uploads?: Store<readonly UploadItem[]> | undefined;
+  onSignedIn: () => Promise<unknown>;
+}
+
+export function SignIn({ uploads = NONE, onSignedIn }: Props) {
+  const stopped = useStore(uploads).filter(({ state }) => state === "waiting" || state === "running").length;
   const [mode, setMode] = useState<Mode>("sign-in");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<SessionError>();
@@ -86,6 +98,11 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => Promise<unknown> }) {
         <Brand />
         <p className="muted">Large files, uploaded in pieces. An interruption costs nothing.</p>
       </div>
+      {stopped > 0 && (
+        <p role="status" className="card sign-in-stopped">
+          Your session has ended. {count(stopped, "upload")} {stopped === 1 ? "goes" : "go"} on when you sign in again.
+        </p>
+      )}
       <form ref={form} className="card sign-in-card" onSubmit={submit} key={mode}>
         <h1>{registering ? "Create an account" : "Sign in"}</h1>
         {registering ? (

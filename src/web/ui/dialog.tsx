@@ -1,5 +1,6 @@
 import "./dialog.css";
 import { type ReactNode, useEffect, useId, useRef } from "react";
+import { closeOnBack } from "./back-button.ts";
 import { IconButton } from "./icon-button.tsx";
 
 interface Props {
@@ -19,6 +20,7 @@ export function Dialog({ title, onClosed, wide = false, children }: Props) {
 
   useEffect(() => {
     if (dialog.current?.open === false) dialog.current.showModal();
+    return closeOnBack(() => dialog.current?.close());
   }, []);
 
   return (

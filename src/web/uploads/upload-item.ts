@@ -2,15 +2,26 @@ import type { Upload } from "../../client/browser.ts";
 
 /**
  * `needs-file`: begun before a reload, or elsewhere, and to be continued with the same file. `needs-permission`: the
- * file is known, and the browser wants to be asked whether the page may read it.
+ * file is known, and the browser wants to be asked whether the page may read it. `elsewhere`: begun by a program whose
+ * protocol the page doesn't speak.
  */
-export type UploadItemState = "waiting" | "running" | "paused" | "needs-file" | "needs-permission" | "failed";
+export type UploadItemState =
+  | "waiting"
+  | "running"
+  | "paused"
+  | "needs-file"
+  | "needs-permission"
+  | "elsewhere"
+  | "failed";
 
 export interface UploadItem {
   readonly key: string;
   readonly filename: string;
   /** Bytes, as all here. */
   readonly size: number;
+  /** Acknowledged by the server. */
+  readonly storedBytes: number;
+  /** Those, and what is on its way. */
   readonly sentBytes: number;
   readonly bytesPerSecond: number;
   readonly secondsLeft: number | undefined;
@@ -54,6 +65,6 @@ export function resumeKeyOf(path: string, file: File): string {
 }
 
 export function newEntry(key: string, filename: string, size: number, state: UploadItemState): UploadEntry {
-  const progress = { sentBytes: 0, bytesPerSecond: 0, secondsLeft: undefined };
+  const progress = { storedBytes: 0, sentBytes: 0, bytesPerSecond: 0, secondsLeft: undefined };
   return { item: { key, filename, size, state, ...progress, retrying: false, problem: undefined } };
 }

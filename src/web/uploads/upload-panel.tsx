@@ -16,20 +16,24 @@ const isActive = ({ state }: UploadItem) => state === "running" || state === "wa
 
 export function UploadPanel({ queue }: { queue: UploadQueue }) {
   const items = useStore(queue.items);
+  const doneBytes = useStore(queue.doneBytes);
   useCompletionNotice(queue, items.filter(isActive).length);
+  useQuestionBeforeLeaving(items.some(isActive));
   if (items.length === 0) return null;
 
   const waiting = items.filter(({ state }) => state === "waiting");
   const unseen = new Set(waiting.slice(MOST_WAITING));
   const active = items.filter(isActive);
   const paused = items.filter(({ state }) => state === "paused");
-  const total = items.reduce((sum, { size }) => sum + size, 0);
-  const sent = items.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
+  const total = items.reduce((sum, { size }) => sum + size, doneBytes);
+  const sent = items.reduce((sum, { sentBytes }) => sum + sentBytes, doneBytes);
   return (
     <section className="card uploads" aria-labelledby="uploads-title">
       <header className="uploads-header">
         <h2 id="uploads-title">Uploads</h2>
-        <span className="muted uploads-sum">{items.length > 1 && `${formatBytes(sent)} of ${formatBytes(total)}`}</span>
+        <span className="muted uploads-sum">
+          {(items.length > 1 || doneBytes > 0) && `${formatBytes(sent)} of ${formatBytes(total)}`}
+        </span>
         {active.length > 1 && (
           <button type="button" className="button small" onClick={() => each(active, (key) => queue.pause(key))}>
             Pause all
@@ -55,6 +59,16 @@ export function UploadPanel({ queue }: { queue: UploadQueue }) {
 
 function each(items: readonly UploadItem[], act: (key: string) => void): void {
   for (const { key } of items) act(key);
+}
+
+/** The browser asks whether to leave the page: files that were chosen without leave to read them again are lost then. */
+function useQuestionBeforeLeaving(active: boolean): void {
+  useEffect(() => {
+    if (!active) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [active]);
 }
 
 /** One message when all that was under way is done, rather than one for each file. */

@@ -8,35 +8,46 @@ import type { UploadQueue } from "./upload-queue.ts";
 
 /** What a person wants to know of it at the moment. */
 function statusOf(item: UploadItem): string {
-  const { state, size, sentBytes, bytesPerSecond, secondsLeft, retrying } = item;
+  const { state, size, sentBytes, storedBytes, bytesPerSecond, secondsLeft, retrying } = item;
   const amount = `${formatBytes(sentBytes)} of ${formatBytes(size)}`;
+  const stored = sentBytes > storedBytes && `${formatBytes(storedBytes)} stored`;
   switch (state) {
     case "waiting":
       return `${formatBytes(size)} · waiting for its turn`;
     case "paused":
       return `${amount} · paused`;
     case "needs-file":
-      return `${amount} are stored · choose the file again to continue`;
+      return sentBytes === 0
+        ? `${formatBytes(size)} · choose the file again to continue`
+        : `${amount} are stored · choose the file again to continue`;
     case "needs-permission":
       return `${amount} are stored · continue with a click`;
+    case "elsewhere":
+      return `${amount} are stored · begun by another program, which can continue it`;
     case "failed":
       return amount;
     case "running":
       if (retrying) return `${amount} · waiting for the server`;
-      if (sentBytes === size) return `${amount} · finishing`;
+      if (storedBytes === size) return `${amount} · finishing`;
       if (bytesPerSecond === 0) return `${amount} · starting`;
-      return [amount, `${formatBytes(bytesPerSecond)}/s`, secondsLeft !== undefined && formatTimeLeft(secondsLeft)]
+      return [
+        amount,
+        stored,
+        `${formatBytes(bytesPerSecond)}/s`,
+        secondsLeft !== undefined && formatTimeLeft(secondsLeft),
+      ]
         .filter(Boolean)
         .join(" · ");
   }
 }
 
 export function UploadRow({ item, queue }: { item: UploadItem; queue: UploadQueue }) {
-  const { key, filename, size, sentBytes, state, problem } = item;
+  const { key, filename, size, sentBytes, storedBytes, state, problem } = item;
   const input = useRef<HTMLInputElement>(null);
   const statusId = useId();
   const active = state === "running" || state === "waiting";
-  const percent = size === 0 ? 0 : (sentBytes / size) * 100;
+  const percentOf = (bytes: number) => (size === 0 ? 0 : (bytes / size) * 100);
+  const percent = percentOf(sentBytes);
 
   async function chooseAgain() {
     const picking = pickFiles();
@@ -56,6 +67,7 @@ export function UploadRow({ item, queue }: { item: UploadItem; queue: UploadQueu
           aria-valuemin={0}
           aria-valuemax={100}
           aria-valuenow={Math.floor(percent)}
+          aria-valuetext={`${Math.floor(percent)}%, ${Math.floor(percentOf(storedBytes))}% stored`}
           className="bar"
         >
           <div style={{ width: `${percent}%` }} />
