@@ -5,6 +5,7 @@ import type { SqlEntityManager } from "@mikro-orm/sql";
 import { isBusy, isReadOnly, isRolledBack, translated, wasCreatedMeanwhile } from "./database-errors.ts";
 import { EmbeddedDriver } from "./embedded-connection.ts";
 import { ServiceUnavailableError } from "./errors.ts";
+import { breathe } from "./event-loop.ts";
 import type { BoundMySqlConnection } from "./mysql-connection.ts";
 import type { MySqlSessions } from "./mysql-sessions.ts";
 import { syncWayTo } from "./storage/durable-folders.ts";
@@ -115,7 +116,7 @@ export class Database {
    * @throws ServiceUnavailableError when the database is away
    */
   async read<T>(work: (em: EntityManager) => Promise<T>, { isLong = false } = {}): Promise<T> {
-    const atOnce = () => this.#turnstile.pass(() => work(this.#em()));
+    const atOnce = () => this.#turn(() => work(this.#em()));
     const long = () => this.#longReads.pass(this.dialect === "mysql" ? atOnce : () => work(this.#em()));
     try {
       return await this.#whileFree(isLong ? long : atOnce);
@@ -135,7 +136,7 @@ export class Database {
     const deadline = performance.now() + RETRY_MS;
     for (let attempt = 1; ; attempt++) {
       try {
-        const done = await this.#whileFree(() => this.#turnstile.pass(() => this.#em().transactional(work)));
+        const done = await this.#whileFree(() => this.#turn(() => this.#em().transactional(work)));
         this.#failsToWrite = false;
         return done;
       } catch (error) {
@@ -147,6 +148,13 @@ export class Database {
         await sleep(Math.random() * 10 * 2 ** attempt);
       }
     }
+  }
+
+  #turn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turnstile.pass(async () => {
+      await breathe();
+      return work();
+    });
   }
 
   /** What of the server's settings loses what was acknowledged, for the operator; undefined where nothing does. */

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyReply } from "fastify";
+import { breathe } from "../event-loop.ts";
 
 export interface ClientWatch {
   /** Aborted as soon as the connection is closed, by whichever side. */
@@ -51,11 +52,16 @@ export async function streamBody(
   const { raw } = reply;
   const first = await body.next();
   try {
+    // Before the head as well: the pieces of hundreds of downloads may be read by the same turn of the event loop.
+    await breathe();
     gone.throwIfAborted();
     // Hooks of others, such as CORS, left their headers in the reply: the raw response knows only those it is told of.
     reply.headers(headers).hijack();
     raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders);
-    for (let next = first; !next.done; next = await body.next()) await write(raw, next.value, gone);
+    for (let next = first; !next.done; next = await body.next()) {
+      await breathe();
+      await write(raw, next.value, gone);
+    }
     raw.end();
   } catch (error) {
     if (reply.sent) reply.request.raw.socket.destroy();

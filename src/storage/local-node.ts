@@ -20,6 +20,9 @@ import type {
   StoredBlob,
 } from "./storage-node.ts";
 
+/** Its temporary file, and the folders that it may be the first in. */
+const INODES_OF_A_BLOB = 3;
+
 export interface LocalNodeOptions {
   durability?: Durability;
 }
@@ -191,8 +194,10 @@ export class LocalNode implements PhysicalNode {
       // Nothing of worth is lost with these, as by somebody who tidied up.
       for (const folder of [this.#tmp, this.#aside]) await makeFolder(folder);
       await Promise.all([this.#blobs, this.#tmp].map((folder) => access(folder, constants.R_OK | constants.W_OK)));
-      const { bavail, bsize } = await statfs(this.#tmp);
-      return { freeBytes: bavail * bsize };
+      const { bavail, bsize, files, ffree } = await statfs(this.#tmp);
+      // Some file systems make inodes as they need them, and say that there are none.
+      const lacksInodes = files > 0 && ffree < INODES_OF_A_BLOB;
+      return { freeBytes: lacksInodes ? 0 : bavail * bsize };
     } catch (error) {
       // What comes back may be another disk, with other folders.
       this.#folders.forgetAll();

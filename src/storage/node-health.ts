@@ -1,3 +1,4 @@
+import { InsufficientStorageError } from "../errors.ts";
 import { CorruptBlobError } from "./blob-errors.ts";
 import { inTime, NodeTimeoutError } from "./patience.ts";
 import type { NodeKind, NodeStatus, PhysicalNode } from "./storage-node.ts";
@@ -63,6 +64,10 @@ export class NodeHealth {
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #pauseMs = 0;
   #distrustedUntil = Number.NEGATIVE_INFINITY;
+  /** The free bytes that it spoke of last. */
+  #probedBytes: number | null = null;
+  /** Those that it spoke of when it refused a blob for want of room. */
+  #fullAt: number | undefined;
   readonly #loggedAt = new Map<string, number>();
   #probing: Promise<NodeReport> | undefined;
   /** The node's own answer to the last probe, which may take longer than we wait. */
@@ -103,6 +108,11 @@ export class NodeHealth {
     return performance.now() < this.#distrustedUntil;
   }
 
+  /** Whether it takes a blob of this size, as far as is known: there is more that may run out than bytes, such as inodes. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#fullAt === undefined && (this.#freeBytes === null || this.#freeBytes >= bytes);
+  }
+
   /** Counts room that is about to be used, until the next probe tells. */
   reserve(bytes: number): void {
     if (this.#freeBytes !== null) this.#freeBytes = Math.max(this.#freeBytes - bytes, 0);
@@ -119,6 +129,7 @@ export class NodeHealth {
     const { logger, probeMaxAgeMs } = this.#options;
     this.#failures++;
     if (what !== "read") this.#distrustedUntil = now + probeMaxAgeMs;
+    if (error instanceof InsufficientStorageError && this.#probedBytes !== null) this.#fullAt = this.#probedBytes;
     // One line tells what is wrong; under load hundreds of requests would say the same. Which bytes are bad is new each time.
     const isOld = now - (this.#loggedAt.get(what) ?? Number.NEGATIVE_INFINITY) >= probeMaxAgeMs;
     if (isOld || error instanceof CorruptBlobError) {
@@ -170,6 +181,8 @@ export class NodeHealth {
       // It stalled while it was asked: that weighs more.
       if (this.#pausedAt > startedAt) return this.#report();
       this.#freeBytes = freeBytes;
+      this.#probedBytes = freeBytes;
+      if (freeBytes === null || freeBytes > (this.#fullAt ?? 0)) this.#fullAt = undefined;
       this.#setUp();
     } catch (error) {
       if (!isOurs(error)) this.#setDown(error);

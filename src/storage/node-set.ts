@@ -228,8 +228,8 @@ export class NodeSet implements StorageNode {
 
   #isRoomElsewhere(size: number, except: ReadonlySet<string>): boolean {
     return Array.from(this.#health.values()).some((health) => {
-      const { name, state, freeBytes } = health.latest;
-      return !except.has(name) && state === "UP" && (freeBytes === null || freeBytes >= size);
+      const { name, state } = health.latest;
+      return !except.has(name) && state === "UP" && health.hasRoomFor(size);
     });
   }
 

@@ -182,6 +182,19 @@ describe("a node that fails", () => {
     expect((await store(set, 1000, id)).nodes).toEqual(["node2"]);
   });
 
+  test("for want of room that its free bytes don't tell of, such as inodes, has none until it has more of them", async () => {
+    const { set, disk } = await setUp(2, 1, { probeMaxAgeMs: 20 });
+    for (const name of ["node1", "node2"]) disk(name).fail.commit = full();
+    await expect(store(set, 1000)).rejects.toThrow();
+    await expect(store(set, 1000)).rejects.toThrow();
+    for (let count = 0; count < 10; count++) {
+      await expect(store(set, 1000)).rejects.toBeInstanceOf(InsufficientStorageError);
+      await set.probe();
+    }
+    for (const name of ["node1", "node2"]) Object.assign(disk(name), { fail: {}, freeBytes: 2e12 });
+    expect((await store(set, 1000)).nodes).toHaveLength(1);
+  });
+
   test("has its room counted down by what is being written, until a probe tells", async () => {
     const { set, disk } = await setUp(2, 1);
     disk("node1").freeBytes = 10_000;
