@@ -13,6 +13,8 @@ import { Workspace } from "../support/workspace.ts";
 const MIB = 1024 * 1024;
 /** More than the half second within which npm's echo of a signal counts as the same. */
 const AFTER_THE_ECHO_MS = 700;
+/** Less than the service waits for what it has to wait for, 20 s; a busy machine may need some of it. */
+const PROMPT_MS = 15_000;
 
 async function untilRefused(url: string): Promise<void> {
   for (;;) {
@@ -60,7 +62,7 @@ test.each([
     const answeredAt = performance.now();
     expect(await ended).toBe(0);
     // The connection is kept alive by the client: it must not hold up the exit.
-    expect(performance.now() - answeredAt).toBeLessThan(1500);
+    expect(performance.now() - answeredAt).toBeLessThan(PROMPT_MS);
 
     const next = await workspace.start();
     expect(await new Client(next.url, client.token).session(upload.id)).toMatchObject({
@@ -105,7 +107,7 @@ test("SIGTERM: connections on which nothing happens don't hold up the exit", asy
   await once(kept, "data");
   const signalledAt = performance.now();
   expect(await server.end("SIGTERM")).toBe(0);
-  expect(performance.now() - signalledAt).toBeLessThan(2000);
+  expect(performance.now() - signalledAt).toBeLessThan(PROMPT_MS);
 });
 
 test("a signal that comes twice within half a second is one signal", async () => {
@@ -125,7 +127,7 @@ test("a second signal exits at once, with 130; the chunk that it cut off can be 
   const signalledAt = performance.now();
   server.process.kill("SIGINT");
   expect(await ended).toBe(130);
-  expect(performance.now() - signalledAt).toBeLessThan(500);
+  expect(performance.now() - signalledAt).toBeLessThan(PROMPT_MS);
   await expect(chunk.answer).rejects.toThrow();
 
   const next = new Client((await workspace.start()).url, client.token);
