@@ -37,7 +37,7 @@ export class ChunkSender {
   readonly #deadline = new ChunkDeadline();
   readonly #inFlight = new Map<number, Promise<void>>();
   readonly #acknowledged = new Set<number>();
-  /** By chunk in flight, the bytes that are on the line. */
+  /** The bytes that are on the line, by chunk. */
   readonly #sent = new Map<number, number>();
   /** How many of those in flight are on the line. */
   #sending = 0;
@@ -71,7 +71,7 @@ export class ChunkSender {
     return this.#upload.size - missing;
   }
 
-  /** Those that are acknowledged, and those that are on their way. */
+  /** Acknowledged, or on their way. */
   get sentBytes(): number {
     return [...this.#sent.values()].reduce((sum, bytes) => sum + bytes, this.acknowledgedBytes);
   }

@@ -1,7 +1,7 @@
 export interface Progress {
   /** Bytes that the server has acknowledged, or that were received and verified. */
   bytes: number;
-  /** These, and those that are on their way, as far as the application's fetch tells. */
+  /** Acknowledged or on their way, as far as the application's fetch tells. */
   sentBytes: number;
   totalBytes: number;
   /** Smoothed over the last seconds; 0 while nothing moves. */

@@ -23,12 +23,12 @@ registerEnumType(UploadKind, {
   name: "UploadKind",
   description: "How an upload's bytes come.",
   valuesConfig: {
-    PLANNED: { description: "By `uploadChunk`: chunks of `chunkSize`, in any order." },
+    PLANNED: { description: "Chunks of `chunkSize`, in any order, by `uploadChunk`." },
     SEQUENTIAL: {
       description:
-        "By tus, at `/tus/<id>`, or at `/uploads/resumable/<id>`: each byte behind the last, in chunks of any size.",
+        "Each byte behind the last, in chunks of any size: by tus at `/tus/<id>`, or at `/uploads/resumable/<id>`.",
     },
-    PART: { description: "By tus, to be concatenated to a file: it is never one by itself." },
+    PART: { description: "A part that tus concatenates to a file: it is never one by itself." },
   },
 });
 

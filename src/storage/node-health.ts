@@ -66,7 +66,7 @@ export class NodeHealth {
   #distrustedUntil = Number.NEGATIVE_INFINITY;
   /** The free bytes that it spoke of last. */
   #probedBytes: number | null = null;
-  /** Those that it spoke of when it refused a blob for want of room. */
+  /** The free bytes that it had when it refused a blob for want of room; undefined while it refuses none. */
   #fullAt: number | undefined;
   readonly #loggedAt = new Map<string, number>();
   #probing: Promise<NodeReport> | undefined;

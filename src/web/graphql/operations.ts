@@ -14,11 +14,11 @@ export type FileOrder =
 
 /** How an upload's bytes come. */
 export type UploadKind =
-  /** By tus, to be concatenated to a file: it is never one by itself. */
+  /** A part that tus concatenates to a file: it is never one by itself. */
   | 'PART'
-  /** By `uploadChunk`: chunks of `chunkSize`, in any order. */
+  /** Chunks of `chunkSize`, in any order, by `uploadChunk`. */
   | 'PLANNED'
-  /** By tus, at `/tus/<id>`, or at `/uploads/resumable/<id>`: each byte behind the last, in chunks of any size. */
+  /** Each byte behind the last, in chunks of any size: by tus at `/tus/<id>`, or at `/uploads/resumable/<id>`. */
   | 'SEQUENTIAL';
 
 export type ListedFileFragment = { id: string, filename: string, contentType: string, size: number, createdAt: string, completedAt: string, totalChunks: number, downloadUrl: string };

@@ -52,7 +52,7 @@ function Field({ name, label, hint, error, ...input }: FieldProps) {
 const NONE = new Store<readonly UploadItem[]>([]);
 
 interface Props {
-  /** Those that the end of a session has stopped. */
+  /** What the end of a session has stopped. */
   uploads?: Store<readonly UploadItem[]> | undefined;
   onSignedIn: () => Promise<unknown>;
 }

@@ -21,7 +21,7 @@ export interface UploadItem {
   readonly size: number;
   /** Acknowledged by the server. */
   readonly storedBytes: number;
-  /** Those, and what is on its way. */
+  /** Acknowledged or on its way. */
   readonly sentBytes: number;
   readonly bytesPerSecond: number;
   readonly secondsLeft: number | undefined;
