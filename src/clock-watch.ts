@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { Database } from "./database.ts";
 
 const TICK_MS = 1_000;
@@ -45,6 +46,12 @@ export class ClockWatch {
     return this.jumps === 0 || this.#quietTicks * TICK_MS >= forMs;
   }
 
+  /** Counts as a jump what was found otherwise. */
+  distrust(): void {
+    this.#jumps++;
+    this.#quietTicks = 0;
+  }
+
   #look(isTick: boolean): void {
     const [wall, steady] = [Date.now(), performance.now()];
     const ahead = wall - this.#wall - (steady - this.#steady);
@@ -61,6 +68,27 @@ export class ClockWatch {
 
 /** The process's. */
 export const clockWatch = new ClockWatch();
+
+/** A service that was away for longer may have come back with another clock. */
+const AWAY_MS = 3600_000;
+
+/**
+ * Compares the clock with when the embedded database was last written to, since that has no clock of its own; to be
+ * called before it is opened. @returns the milliseconds between, where they are too many to expire anything at once
+ */
+export async function distrustAfterAbsence(path: string): Promise<number | undefined> {
+  const times = [path, `${path}-wal`].map((file) =>
+    stat(file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
+  );
+  const last = Math.max(...(await Promise.all(times)));
+  const ms = Date.now() - last;
+  if (last === 0 || Math.abs(ms) <= AWAY_MS) return undefined;
+  clockWatch.distrust();
+  return ms;
+}
 
 /** Whether our clock may decide what can't be undone: it is settled, and as the database's is. */
 export async function mayExpire(database: Database): Promise<boolean> {

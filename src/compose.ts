@@ -5,7 +5,7 @@ import { AccountService } from "./accounts/account-service.ts";
 import { Passwords } from "./accounts/passwords.ts";
 import { QuotaService } from "./accounts/quota-service.ts";
 import { BackgroundJob } from "./background.ts";
-import { clockWatch, mayExpire } from "./clock-watch.ts";
+import { clockWatch, distrustAfterAbsence, mayExpire } from "./clock-watch.ts";
 import type { Config } from "./config.ts";
 import { describeDatabase, parseDatabaseUrl } from "./database-setting.ts";
 import { DownloadLinkService } from "./files/download-link-service.ts";
@@ -49,6 +49,14 @@ export interface Service {
 
 /** Builds the whole service from its settings, with the database migrated and the background work under way. */
 export async function compose(config: Config, log: Logger): Promise<Service> {
+  const setting = parseDatabaseUrl(config.databaseUrl);
+  const awayMs = setting?.kind === "SQLITE" ? await distrustAfterAbsence(setting.path) : undefined;
+  if (awayMs !== undefined) {
+    log.info(
+      { awayMs },
+      "the database was last written to long ago by this clock: nothing expires for good for an hour",
+    );
+  }
   const setup = await setUpStorage(config, log, () => jobs.wakeRepairs());
   const { database, registry, storage, upkeep, nodes } = setup;
   const jobs = upkeepJobs(upkeep, () => registry.draining, config.scrubPeriodMs, log);

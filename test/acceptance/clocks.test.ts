@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ClockWatch, SETTLED_MS } from "../../src/clock-watch.ts";
@@ -47,8 +47,8 @@ test.for(dialects)("%s: a revoked link stays closed whatever the clock says", as
   expect((await fetch(url)).status).toBe(404);
 });
 
-test("a clock that is ten days ahead for a moment expires no upload, and the log says so", async () => {
-  // A server whose clock the test moves: a file says by how much.
+/** A workspace whose servers' clock the test moves: a file says by how much. */
+async function withMovedClock() {
   const workspace = await Workspace.create("sqlite");
   const ahead = join(workspace.folder, "ahead");
   await writeFile(ahead, "0");
@@ -59,13 +59,49 @@ test("a clock that is ten days ahead for a moment expires no upload, and the log
     globalThis.Date = class extends Date { constructor(...args) { super(...(args.length ? args : [now()])); } };
     globalThis.Date.now = now;`;
   await writeFile(hook, source);
-  const server = await workspace.start(["--require", hook]);
+  return {
+    workspace,
+    start: () => workspace.start(["--require", hook]),
+    move: (ms: number) => writeFile(ahead, `${ms}`),
+  };
+}
+
+test("a start with a clock that is ten days ahead expires no upload", async () => {
+  const { workspace, start, move } = await withMovedClock();
+  const first = await start();
+  const client = await Client.register(first.url);
+  const upload = await client.begin({ filename: "f", size: 100 });
+  const { id } = await client.upload("g", Buffer.alloc(1000, "g"));
+  await first.end("SIGTERM");
+
+  await move(10 * DAY_MS);
+  const second = await start();
+  expect(second.output()).toContain("nothing expires for good for an hour");
+  // The sweep that frees this would expire uploads, too.
+  await new Client(second.url, client.token).deleteFile(id);
+  const blobs = async () => {
+    const folders = ["node1", "node2"].map((node) => join(workspace.folder, node, "blobs"));
+    const entries = await Promise.all(folders.map((path) => readdir(path, { recursive: true, withFileTypes: true })));
+    return entries.flat().filter((entry) => entry.isFile());
+  };
+  await expect.poll(blobs).toEqual([]);
+  await second.end("SIGTERM");
+
+  await move(0);
+  const third = new Client((await start()).url, client.token);
+  expect((await third.session(upload.id)).status).toBe("OPEN");
+  expect((await third.sendChunk(upload.id, 0, Buffer.alloc(100))).errors).toBeUndefined();
+});
+
+test("a clock that is ten days ahead for a moment expires no upload, and the log says so", async () => {
+  const { start, move } = await withMovedClock();
+  const server = await start();
   const client = await Client.register(server.url);
   const upload = await client.begin({ filename: "f", size: 100 });
-  await writeFile(ahead, String(10 * DAY_MS));
+  await move(10 * DAY_MS);
   await expect.poll(() => server.output(), { interval: 20 }).toContain("the clock has jumped");
   await expect.poll(async () => (await fetch(`${server.url}/health/live`)).status, { interval: 20 }).toBe(200);
-  await writeFile(ahead, "0");
+  await move(0);
   expect((await client.session(upload.id)).status).toBe("OPEN");
   expect((await client.sendChunk(upload.id, 0, Buffer.alloc(100))).errors).toBeUndefined();
 });
