@@ -6,7 +6,7 @@ import { type HeldLease, LeaseLostError, Leases } from "../../src/upkeep/leases.
 import { temporaryDirectory } from "../storage/blobs.ts";
 import { dialects, newDatabaseUrl } from "../support/databases.ts";
 
-const TTL_MS = 400;
+const TTL_MS = 1000;
 
 function deferred() {
   let resolve = () => {};

@@ -32,7 +32,7 @@ test("it is served with a strict policy, its assets for ever, itself fresh", asy
   expect(policy).not.toContain("unsafe");
   expect(page.headers.get("cache-control")).toBe("no-cache");
   const [, script] = /src="([^"]+\.js)"/.exec(await page.text()) ?? [];
-  const asset = await fetch(`${at.server.url}${script}`);
+  const asset = await fetch(new URL(script as string, at.server.url));
   expect(asset.headers.get("cache-control")).toContain("immutable");
   expect(asset.headers.get("content-encoding")).toBe("gzip");
 });
