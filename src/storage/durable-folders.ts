@@ -15,6 +15,17 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/** Makes the folder durably, but nothing above it, lest that be made where a disk should be mounted. */
+export async function makeOnlyFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw error;
+  }
+  await syncFolder(dirname(folder));
+}
+
 /** Makes durable how the folder is reached from the root: whoever made it and what is above may not have come to that. */
 export async function syncWayTo(folder: string): Promise<void> {
   for (let one = resolve(folder); ; one = dirname(one)) {

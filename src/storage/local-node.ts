@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { CorruptBlobError, MissingBlobError } from "./blob-errors.ts";
 import { blobPath, isBlobId } from "./blob-path.ts";
 import { blocksAround, verifyBlocks } from "./block-checksums.ts";
-import { type Durability, DurableFolders, makeFolder, syncWayTo } from "./durable-folders.ts";
+import { type Durability, DurableFolders, makeFolder, makeOnlyFolder, syncWayTo } from "./durable-folders.ts";
 import { readIdentity, syncIdentity, writeIdentity } from "./local-identity.ts";
 import { readPieces } from "./local-reader.ts";
 import { LocalWriter } from "./local-writer.ts";
@@ -69,7 +69,9 @@ export class LocalNode implements PhysicalNode {
   async claim(identity: NodeIdentity): Promise<void> {
     const found = await this.identity();
     if (found !== null) checkIdentity(this.name, identity, found);
-    for (const folder of [this.#blobs, this.#tmp, this.#aside]) await makeFolder(folder);
+    // A root that had an identity is never made again: it may be unmounted by now.
+    const make = found === null ? makeFolder : makeOnlyFolder;
+    for (const folder of [this.#blobs, this.#tmp, this.#aside]) await make(folder);
     if (found === null) {
       await writeIdentity(this.#root, this.#tmp, identity);
       // Somebody else may have been faster.
@@ -192,7 +194,7 @@ export class LocalNode implements PhysicalNode {
     try {
       await this.#checkPlace();
       // Nothing of worth is lost with these, as by somebody who tidied up.
-      for (const folder of [this.#tmp, this.#aside]) await makeFolder(folder);
+      for (const folder of [this.#tmp, this.#aside]) await makeOnlyFolder(folder);
       await Promise.all([this.#blobs, this.#tmp].map((folder) => access(folder, constants.R_OK | constants.W_OK)));
       const { bavail, bsize, files, ffree } = await statfs(this.#tmp);
       // Some file systems make inodes as they need them, and say that there are none.

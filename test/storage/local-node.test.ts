@@ -164,6 +164,21 @@ describe("LocalNode", () => {
     expect((await readAll(node, blob)).equals(blob.bytes)).toBe(true);
   });
 
+  test("a disk that goes during a probe leaves nothing behind where it was mounted", async () => {
+    const { node, directory } = await openLocal();
+    for (let round = 0; round < 300; round++) {
+      const probe = node.probe().catch(() => {});
+      // From the first of its steps to the last.
+      const until = performance.now() + (round % 30) / 20;
+      while (performance.now() < until) await new Promise(setImmediate);
+      await rename(directory, `${directory}.unmounted`);
+      await probe;
+      await expect(stat(directory)).rejects.toThrow("ENOENT");
+      await rename(`${directory}.unmounted`, directory);
+    }
+    await node.probe();
+  });
+
   test("makes a blob's folder anew when somebody removed it", async () => {
     const { node, directory, pathOf } = await openLocal();
     const blob = await store(node, 1000);
