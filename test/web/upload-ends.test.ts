@@ -43,6 +43,28 @@ test("the sum of many uploads counts those that are done", async () => {
   await person.status("12 files are uploaded").waitFor();
 });
 
+test("what was done before an upload was cancelled doesn't count in the next sum", async () => {
+  const { person } = at;
+  const { page } = person;
+  await person.register();
+  const [small, large] = ["small.bin", "large.bin"].map((name) => join(at.folder, name)) as [string, string];
+  await writeFile(small, Buffer.alloc(MIB, 1));
+  await writeFile(large, Buffer.alloc(16 * MIB, 2));
+  const line = await person.slowLine();
+  await line.uploadsAt(2 * MIB);
+  await person.choose([small, large]);
+  await person.row("small.bin").waitFor();
+  await page.getByRole("button", { name: "Cancel the upload of large.bin" }).click();
+  await page.getByRole("region", { name: "Uploads" }).waitFor({ state: "detached" });
+  await line.uploadsAt(STANDSTILL);
+  const others = ["third.bin", "fourth.bin"].map((name) => join(at.folder, name));
+  for (const path of others) await writeFile(path, Buffer.alloc(MIB, path));
+  await person.choose(others);
+  await expect.poll(() => page.locator(".uploads-sum").textContent()).toContain("of 2.1 MB");
+  await line.uploadsAt(UNBOUNDED);
+  await person.row("fourth.bin").waitFor();
+});
+
 test("a session that ends in mid-upload says so, and the uploads go on after signing in", async () => {
   const { person } = at;
   const { page } = person;

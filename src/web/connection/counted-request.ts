@@ -24,7 +24,9 @@ export function countedRequest(url: string, { method, headers, body, signal, onS
     };
     request.onerror = () => reject(new TypeError("The request failed."));
     request.onabort = () => reject(signal?.reason);
-    signal?.addEventListener("abort", () => request.abort(), { once: true });
+    const abort = () => request.abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    request.onloadend = () => signal?.removeEventListener("abort", abort);
     request.send(body);
   });
 }

@@ -2,11 +2,12 @@ import { Store } from "../ui/store.ts";
 import { newEntry, type UploadEntry, type UploadItem, type UploadItemState } from "./upload-item.ts";
 
 const PUBLISH_MS = 80;
+const GOES_ON = new Set<UploadItemState>(["waiting", "running", "paused"]);
 
 /** The uploads in the order of their coming, and what is seen of them. */
 export class UploadEntries {
   readonly items = new Store<readonly UploadItem[]>([]);
-  /** Bytes of files that were completed while others were in the list with them. */
+  /** Bytes of files that were completed while others that go on were in the list with them. */
   readonly doneBytes = new Store(0);
   readonly #entries = new Map<string, UploadEntry>();
   #doneBytes = 0;
@@ -33,6 +34,7 @@ export class UploadEntries {
   }
 
   add(key: string, filename: string, size: number, state: UploadItemState): UploadEntry {
+    this.#beginAnew();
     const entry = newEntry(key, filename, size, state);
     this.#entries.set(key, entry);
     this.#publish();
@@ -46,12 +48,13 @@ export class UploadEntries {
 
   delete(entry: UploadEntry): void {
     this.#entries.delete(entry.item.key);
+    if (this.size === 0) this.#doneBytes = 0;
     this.#publish();
   }
 
   complete(entry: UploadEntry): void {
+    this.#doneBytes += entry.item.size;
     this.delete(entry);
-    this.#doneBytes = this.size === 0 ? 0 : this.#doneBytes + entry.item.size;
   }
 
   /** @returns those that there were */
@@ -61,6 +64,11 @@ export class UploadEntries {
     this.#doneBytes = 0;
     this.#publish();
     return entries;
+  }
+
+  /** What was done belongs to no sum any more where only files are left that wait for somebody. */
+  #beginAnew(): void {
+    if (!this.all().some(({ item }) => GOES_ON.has(item.state))) this.#doneBytes = 0;
   }
 
   /** A hundred small files a second need not be drawn as often. */
