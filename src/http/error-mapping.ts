@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, InvalidTokenError, StowageError } from "../errors.ts";
-import { sendErrorPage, wantsPage } from "./error-page.ts";
+import { sendError } from "./error-page.ts";
 import { StatusError } from "./status-error.ts";
 
 const statusOf: Record<ErrorCode, number> = {
@@ -54,15 +54,15 @@ export function handleError(
       void reply.header("retry-after", error.facts["retryAfterSeconds"] ?? RETRY_AFTER_SECONDS);
     }
     void reply.code(status);
-    if (wantsPage(request)) return sendErrorPage(reply, error.message);
-    return reply.send({ code: error.code, message: error.message, ...error.facts, requestId });
+    return sendError(request, reply, { code: error.code, message: error.message, ...error.facts, requestId });
   }
   const status = "statusCode" in error && error.statusCode !== undefined ? error.statusCode : 500;
   if (status >= 400 && status < 500) {
-    return reply.code(status).send({ code: "BAD_USER_INPUT", message: error.message, requestId });
+    return sendError(request, reply.code(status), { code: "BAD_USER_INPUT", message: error.message, requestId });
   }
   request.log.error({ err: error }, "request failed");
-  return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR", message: INTERNAL_ERROR_MESSAGE, requestId });
+  const facts = { code: "INTERNAL_SERVER_ERROR", message: INTERNAL_ERROR_MESSAGE, requestId };
+  return sendError(request, reply.code(500), facts);
 }
 
 const METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"] as const;

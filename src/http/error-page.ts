@@ -2,13 +2,26 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 
 const CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox";
 
-/** Whether somebody opened a file's link in a browser, and will read the answer. */
-export function wantsPage({ method, url, headers }: FastifyRequest): boolean {
-  return method === "GET" && url.startsWith("/files/download/") && headers.accept?.includes("text/html") === true;
+/** The JSON that a program gets. */
+interface ErrorFacts {
+  code: string;
+  message: string;
+  requestId: string;
 }
 
-/** Answers a person. @param message as the JSON has it */
-export function sendErrorPage(reply: FastifyReply, message: string): FastifyReply {
+/** Sends the error, with a status that is set already: as a page to whom opened a file's link in a browser, else as JSON. */
+export function sendError(request: FastifyRequest, reply: FastifyReply, error: ErrorFacts): FastifyReply {
+  const isLink = request.method === "GET" && request.url.startsWith("/files/download/");
+  if (!isLink) return reply.send(error);
+  void reply.header("vary", [reply.getHeader("vary"), "accept"].flat().filter(Boolean).join(", "));
+  return request.headers.accept?.includes("text/html") === true ? sendPage(reply, error) : reply.send(error);
+}
+
+function sendPage(reply: FastifyReply, { message, requestId }: ErrorFacts): FastifyReply {
+  const isPassing = reply.statusCode === 429 || reply.statusCode >= 500;
+  const advice = isPassing
+    ? `Try again in a little while. If that doesn't help, tell whoever runs this service: request ${requestId}.`
+    : "Ask whoever sent you the link for a new one, or sign in if the file is yours.";
   const escaped = message.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
   const page = `<!doctype html>
 <html lang="en">
@@ -19,9 +32,9 @@ export function sendErrorPage(reply: FastifyReply, message: string): FastifyRepl
 <style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 20vh auto 0; padding: 0 1.5rem }</style>
 <h1>This file can't be had</h1>
 <p>${escaped}</p>
-<p>Ask whoever sent you the link for a new one, or sign in if the file is yours.</p>
+<p>${advice}</p>
 </html>
 `;
-  const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": CSP, vary: "accept" };
+  const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": CSP };
   return reply.headers(headers).send(page);
 }
