@@ -8,6 +8,8 @@ import { Client } from "../support/client.ts";
 import { failToStart, type SpawnedServer } from "../support/spawned-server.ts";
 import { Workspace } from "../support/workspace.ts";
 
+/** The server writes by itself now and then: its lock is waited for. */
+const LOCK_PATIENCE_MS = 60_000;
 const BEGIN = "mutation ($input: BeginUploadInput!) { beginUpload(input: $input) { id } }";
 /** A request that waits for the database without end would not be answered at all. */
 const ANSWERED = { signal: AbortSignal.timeout(60_000) };
@@ -50,7 +52,7 @@ test("a lock that another process holds on the database delays what needs it, an
   const workspace = await Workspace.create("sqlite");
   const server = await workspace.start();
   const ada = await Client.register(server.url);
-  const other = new DatabaseSync(join(workspace.folder, "metadata.sqlite"));
+  const other = new DatabaseSync(join(workspace.folder, "metadata.sqlite"), { timeout: LOCK_PATIENCE_MS });
   try {
     other.exec("begin immediate");
     let isTaken = false;
