@@ -22,7 +22,9 @@ function sendPage(reply: FastifyReply, { message, requestId }: ErrorFacts): Fast
   const advice = isPassing
     ? `Try again in a little while. If that doesn't help, tell whoever runs this service: request ${requestId}.`
     : "Ask whoever sent you the link for a new one, or sign in if the file is yours.";
-  const escaped = message.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  // That message tells a program how to send its token.
+  const reason = reply.statusCode === 401 ? "Only its owner may open it without a link." : message;
+  const escaped = reason.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
   const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

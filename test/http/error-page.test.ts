@@ -1,11 +1,12 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DataUnavailableError, NotFoundError } from "../../src/errors.ts";
+import { DataUnavailableError, NotFoundError, UnauthenticatedError } from "../../src/errors.ts";
 import { handleError } from "../../src/http/error-mapping.ts";
 
 const FAILURES: Record<string, Error> = {
   gone: new NotFoundError("There is no file <here>."),
   away: new DataUnavailableError(),
+  private: new UnauthenticatedError(),
   malformed: Object.assign(new Error("That is malformed."), { statusCode: 400 }),
   broken: new Error("its cause is for the log"),
 };
@@ -31,6 +32,7 @@ afterAll(() => app.close());
 describe("a file's link that fails", () => {
   test.for([
     ["gone", 404, "Ask whoever sent you the link"],
+    ["private", 401, "sign in if the file is yours"],
     ["away", 503, "Try again in a little while"],
     ["malformed", 400, "Ask whoever sent you the link"],
     ["broken", 500, "Try again in a little while"],
@@ -49,6 +51,7 @@ describe("a file's link that fails", () => {
       (await fetch(`${url}/files/download/${failure}`, { headers: BROWSER })).text();
     expect(await page("gone")).toContain("There is no file &#60;here&#62;.");
     expect(await page("broken")).not.toContain("its cause");
+    expect(await page("private")).not.toContain("Bearer");
   });
 
   test("elsewhere a browser gets JSON as all others do", async () => {
