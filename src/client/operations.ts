@@ -6,6 +6,8 @@ import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 export type BeginUploadInput = {
   /** Bytes, 65536 to 67108864; the server's default, 8 MiB, when left out. */
   chunkSize?: number | null | undefined;
+  /** What the program that uploads calls itself, 1 to 64 characters: others see by it whether they can continue the upload. */
+  client?: string | null | undefined;
   /** A media type; `application/octet-stream` when left out. */
   contentType?: string | null | undefined;
   /** A name without a path, 1 to 255 characters of any script. */
@@ -54,7 +56,7 @@ export type UploadStatus =
 
 export type FileFieldsFragment = { id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, digest: string, downloadUrl: string, createdAt: string, completedAt: string };
 
-export type UploadFieldsFragment = { id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> };
+export type UploadFieldsFragment = { id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, client: string | null, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> };
 
 export type UserFieldsFragment = { id: string, username: string, email: string, role: Role, createdAt: string, storage: { usedBytes: number, reservedBytes: number, quotaBytes: number | null } };
 
@@ -143,14 +145,14 @@ export type BeginUploadMutationVariables = Exact<{
 }>;
 
 
-export type BeginUploadMutation = { beginUpload: { id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> } };
+export type BeginUploadMutation = { beginUpload: { id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, client: string | null, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> } };
 
 export type UploadSessionQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type UploadSessionQuery = { uploadSession: { id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> } | null };
+export type UploadSessionQuery = { uploadSession: { id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, client: string | null, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> } | null };
 
 export type UploadSessionsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -158,7 +160,7 @@ export type UploadSessionsQueryVariables = Exact<{
 }>;
 
 
-export type UploadSessionsQuery = { uploadSessions: { totalCount: number, nodes: Array<{ id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type UploadSessionsQuery = { uploadSessions: { totalCount: number, nodes: Array<{ id: string, filename: string, contentType: string, size: number, chunkSize: number, totalChunks: number, receivedChunks: number, receivedBytes: number, status: UploadStatus, client: string | null, createdAt: string, expiresAt: string, missing: Array<{ first: number, last: number }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type CompleteUploadMutationVariables = Exact<{
   uploadId: string;
@@ -218,6 +220,7 @@ export const UploadFieldsFragmentDoc = new TypedDocumentString(`
   receivedChunks
   receivedBytes
   status
+  client
   createdAt
   expiresAt
   missing {
@@ -415,6 +418,7 @@ export const BeginUploadDocument = new TypedDocumentString(`
   receivedChunks
   receivedBytes
   status
+  client
   createdAt
   expiresAt
   missing {
@@ -438,6 +442,7 @@ export const UploadSessionDocument = new TypedDocumentString(`
   receivedChunks
   receivedBytes
   status
+  client
   createdAt
   expiresAt
   missing {
@@ -468,6 +473,7 @@ export const UploadSessionsDocument = new TypedDocumentString(`
   receivedChunks
   receivedBytes
   status
+  client
   createdAt
   expiresAt
   missing {

@@ -26,6 +26,8 @@ export interface UploadOptions {
    * size and time of last modification when left out; null for none.
    */
   resumeKey?: string | null | undefined;
+  /** What your program is called, 1 to 64 characters: others see by it whether they can continue the upload. */
+  client?: string | undefined;
   /** Whether a file that an upload with the same `resumeKey`, name and size became lately is taken instead of sent again. */
   skipCompleted?: boolean | undefined;
   /** Stops sending; the upload stays on the server, to be continued. */
@@ -162,8 +164,8 @@ export class Upload {
   }
 
   #begin(source: Source) {
-    const { filename = source.filename, contentType = source.contentType, chunkSize, skipCompleted } = this.#options;
-    const { resumeKey = source.fingerprint ?? null } = this.#options;
+    const { filename = source.filename, contentType = source.contentType } = this.#options;
+    const { chunkSize, resumeKey = source.fingerprint ?? null, skipCompleted, client } = this.#options;
     if (filename === undefined) throw new TypeError("A source without a name needs a filename.");
     const input = {
       filename,
@@ -172,6 +174,7 @@ export class Upload {
       chunkSize,
       resumeKey,
       ...(skipCompleted && { skipCompleted }),
+      ...(client !== undefined && { client }),
     };
     this.#stopped.throwIfAborted();
     // Not to be cut off by abort(): the answer has the id that it needs to close the upload.

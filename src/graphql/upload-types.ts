@@ -66,6 +66,13 @@ export class BeginUploadInput {
   })
   resumeKey?: string | null;
 
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "What the program that uploads calls itself, 1 to 64 characters: others see by it whether they can continue the upload.",
+  })
+  client?: string | null;
+
   @Field(() => Boolean, {
     nullable: true,
     description:
@@ -125,6 +132,9 @@ export class UploadSessionType {
   @Field(() => UploadStatus)
   status!: UploadStatus;
 
+  @Field(() => String, { nullable: true, description: "What the program that began it calls itself, if it said so." })
+  client!: string | null;
+
   @Field(() => GraphQLISODateTime)
   createdAt!: Date;
 
@@ -137,7 +147,7 @@ export class UploadSessionType {
 
   static of(stored: StoredFile): UploadSessionType {
     const { id, filename, contentType, size, sizeKnown, chunkSize } = stored;
-    const { receivedChunks, receivedBytes, createdAt, expiresAt } = stored;
+    const { receivedChunks, receivedBytes, client, createdAt, expiresAt } = stored;
     return Object.assign(new UploadSessionType(stored), {
       id,
       filename,
@@ -150,6 +160,7 @@ export class UploadSessionType {
       receivedChunks,
       receivedBytes,
       status: statusOf(stored),
+      client,
       createdAt,
       expiresAt,
     });

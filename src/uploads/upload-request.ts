@@ -5,6 +5,7 @@ import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk
 import { mediaTypeOf } from "./media-type.ts";
 
 const MAX_RESUME_KEY_LENGTH = 1024;
+const MAX_CLIENT_LENGTH = 64;
 
 export interface UploadRequest {
   filename: string;
@@ -17,6 +18,8 @@ export interface UploadRequest {
   /** Bytes. */
   chunkSize?: number | null | undefined;
   resumeKey?: string | null | undefined;
+  /** What the program that asks calls itself. */
+  client?: string | null | undefined;
   /** Whether the file counts that an upload with the same key, name and size became lately. */
   skipCompleted?: boolean | null | undefined;
 }
@@ -37,6 +40,7 @@ export interface UploadPlan {
   chunkSize: number;
   /** SHA-256 of the client's resume key. */
   resumeKey: Buffer | null;
+  client: string | null;
 }
 
 /** The smallest default or multiple of it with which a file of this size has no more chunks than it may. */
@@ -59,22 +63,21 @@ export function checkSize(size: number, limits: UploadLimits): void {
   }
 }
 
+/** @throws BadUserInputError */
+function checkText(field: string, text: string | null | undefined, maxLength: number): void {
+  if (text == null || (text !== "" && text.length <= maxLength && text.isWellFormed())) return;
+  throw new BadUserInputError(field, `${field} takes 1 to ${maxLength} characters of well-formed Unicode.`);
+}
+
 /** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
 export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
-  const { filename, isSequential = false, isPart = false, contentType, resumeKey } = request;
+  const { filename, isSequential = false, isPart = false, contentType, resumeKey, client = null } = request;
   checkFilename(filename);
   const sizeKnown = request.size !== null;
   const size = request.size ?? 0;
   checkSize(size, limits);
-  if (
-    resumeKey != null &&
-    (resumeKey === "" || resumeKey.length > MAX_RESUME_KEY_LENGTH || !resumeKey.isWellFormed())
-  ) {
-    throw new BadUserInputError(
-      "resumeKey",
-      `resumeKey takes 1 to ${MAX_RESUME_KEY_LENGTH} characters of well-formed Unicode.`,
-    );
-  }
+  checkText("resumeKey", resumeKey, MAX_RESUME_KEY_LENGTH);
+  checkText("client", client, MAX_CLIENT_LENGTH);
   const chunkSize = request.chunkSize ?? defaultChunkSize(sizeKnown ? size : limits.maxFileSize, limits);
   if (chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new BadUserInputError("chunkSize", `chunkSize takes ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE} bytes.`);
@@ -94,5 +97,6 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
     contentType: mediaTypeOf(contentType),
     chunkSize,
     resumeKey: resumeKey == null ? null : createHash("sha256").update(resumeKey).digest(),
+    client,
   };
 }

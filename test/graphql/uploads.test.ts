@@ -57,6 +57,17 @@ describe.each(dialects)("uploads on %s", (dialect) => {
       expect(Date.parse(beginUpload.expiresAt) - Date.parse(beginUpload.createdAt)).toBe(7 * 86_400_000);
     });
 
+    test("keeps what the program calls itself, for whoever lists the uploads", async () => {
+      const { id } = await begin({ client: "my-app" });
+      const { uploadSession } = await ada.data(`{ uploadSession(id: "${id}") { client } }`);
+      expect(uploadSession.client).toBe("my-app");
+      const unnamed = await begin();
+      expect((await ada.data(`{ uploadSession(id: "${unnamed.id}") { client } }`)).uploadSession.client).toBe(null);
+      for (const client of ["", "x".repeat(65), "\ud800"]) {
+        expect(await refusal({ client })).toMatchObject({ code: "BAD_USER_INPUT", field: "client" });
+      }
+    });
+
     test("takes the largest file there may be, and no byte more", async () => {
       expect((await ada.begin({ filename: "a", size: 5 * TIB })).totalChunks).toBe(655_360);
       const failure = await refusal({ size: 5 * TIB + 1 });

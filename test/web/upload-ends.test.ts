@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Client } from "../support/client.ts";
@@ -105,7 +105,10 @@ test("the browser asks before a page is left that has uploads to do", async () =
   await person.row("asked.bin").waitFor();
 });
 
-test("a file that changed while it waited is chosen again, and uploaded as it is then", async () => {
+test.each([
+  { fate: "changed", befall: (path: string) => writeFile(path, "it is shorter now") },
+  { fate: "was removed", befall: (path: string) => rm(path) },
+])("a file that $fate while it waited is chosen again, and uploaded as it is then", async ({ befall }) => {
   const { person } = at;
   const { page } = person;
   await person.register();
@@ -116,28 +119,30 @@ test("a file that changed while it waited is chosen again, and uploaded as it is
   await line.uploadsAt(STANDSTILL);
   await person.choose([first, first, second]);
   await page.getByRole("progressbar").first().waitFor();
-  await writeFile(second, "it is shorter now");
+  await befall(second);
   await line.uploadsAt(UNBOUNDED);
   await page.getByText("was changed or removed since it was chosen").waitFor();
+  await writeFile(second, "it is shorter now");
   await page.getByRole("region", { name: "Uploads" }).locator("input[type=file]").setInputFiles(second);
   await person.row("second.bin").waitFor();
   await page.getByText("17 bytes").first().waitFor();
 });
 
-test("all open uploads are listed, those of other protocols without a way to continue them here", async () => {
+test("all open uploads are listed, those that other programs began without a way to continue them here", async () => {
   const { person } = at;
   const { page } = person;
   await person.register();
-  const began = Array.from({ length: 120 }, (_, i) => person.client.begin({ filename: `open-${i}.bin`, size: 10 }));
+  const began = Array.from({ length: 150 }, (_, i) => person.client.begin({ filename: `open-${i}.bin`, size: 10 }));
   await Promise.all(began);
   const tus = { ...person.client.authorization, "tus-resumable": "1.0.0", "upload-length": "10" };
   await fetch(`${person.url}/tus`, { method: "POST", headers: tus });
+  await person.client.begin({ filename: "command.bin", size: 10, client: "stowage" });
   await page.reload();
   const uploads = page.getByRole("region", { name: "Uploads" });
-  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(121);
+  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(152);
   const other = uploads.getByRole("listitem").filter({ hasText: "begun by another program" });
-  expect(await other.count()).toBe(1);
+  expect(await other.count()).toBe(2);
   expect(await other.getByRole("button", { name: "Choose the file" }).count()).toBe(0);
-  await other.getByRole("button", { name: /Cancel the upload/ }).click();
-  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(120);
+  await other.getByRole("button", { name: "Cancel the upload of command.bin" }).click();
+  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(151);
 });

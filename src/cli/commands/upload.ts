@@ -112,6 +112,7 @@ async function uploadOne(
       contentType: args.type ?? mime.getType(args.name ?? path) ?? undefined,
       resumeKey: isStdin(args) ? null : await resumeKeyOf(path),
       skipCompleted: !args.again,
+      client: "stowage",
       signal,
       onProgress: task.progress,
       onRetry: task.retry,

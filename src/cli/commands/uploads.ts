@@ -32,9 +32,9 @@ export const uploadsCommand: CommandModule<GlobalArguments, GlobalArguments & { 
       return;
     }
     printColumns(
-      uploads.map(({ id, filename, size, receivedBytes, expiresAt }) => {
+      uploads.map(({ id, filename, size, receivedBytes, expiresAt, client }) => {
         const received = `${bytes(receivedBytes)} of ${bytes(size)}`;
-        return [id, received.padStart(22), `expires ${time(expiresAt)}`, filename];
+        return [id, received.padStart(22), `expires ${time(expiresAt)}`, client ?? "", filename];
       }),
     );
   },

@@ -9,6 +9,7 @@ import { Migration20261122140000SequentialUploads } from "./20261122140000-seque
 import { Migration20261126100000FoldedFilenames } from "./20261126100000-folded-filenames.ts";
 import { Migration20261126110000CompletedKeys } from "./20261126110000-completed-keys.ts";
 import { Migration20261126120000RevokedLinks } from "./20261126120000-revoked-links.ts";
+import { Migration20261127100000UploadClients } from "./20261127100000-upload-clients.ts";
 
 /** In the order in which they run. */
 export const mysqlMigrations: Constructor<Migration>[] = [
@@ -21,4 +22,5 @@ export const mysqlMigrations: Constructor<Migration>[] = [
   Migration20261126100000FoldedFilenames,
   Migration20261126110000CompletedKeys,
   Migration20261126120000RevokedLinks,
+  Migration20261127100000UploadClients,
 ];

@@ -1,7 +1,15 @@
 import type { ApolloClient } from "@apollo/client";
 import { OpenUploadsDocument, type OpenUploadsQuery } from "../graphql/operations.ts";
 
+/** What the page calls itself when it begins an upload. */
+export const CLIENT = "web";
+
 export type OpenUpload = OpenUploadsQuery["uploadSessions"]["nodes"][number];
+
+/** By a plan, and not begun by a program that names files in a way of its own. */
+export function isContinuable({ kind, client }: OpenUpload): boolean {
+  return kind === "PLANNED" && (client === null || client === CLIENT);
+}
 
 /** All uploads that the user has open, wherever they were begun; undefined where the server can't tell. */
 export async function openUploads(apollo: ApolloClient): Promise<OpenUpload[] | undefined> {

@@ -2,8 +2,8 @@ import type { Upload } from "../../client/browser.ts";
 
 /**
  * `needs-file`: begun before a reload, or elsewhere, and to be continued with the same file. `needs-permission`: the
- * file is known, and the browser wants to be asked whether the page may read it. `elsewhere`: begun by a program whose
- * protocol the page doesn't speak.
+ * file is known, and the browser wants to be asked whether the page may read it. `elsewhere`: begun by a program
+ * that alone can continue it.
  */
 export type UploadItemState =
   | "waiting"

@@ -6,7 +6,7 @@ import { formatBytes } from "../ui/format.ts";
 import { Store } from "../ui/store.ts";
 import { forgetAllHandles, forgetHandle, keepHandle, keptHandles, mayRead } from "./kept-handles.ts";
 import { keepPath, keptPath } from "./kept-paths.ts";
-import { openUploads } from "./open-uploads.ts";
+import { CLIENT, isContinuable, openUploads } from "./open-uploads.ts";
 import { filenameOf, type PickedFile } from "./picked-files.ts";
 import { UploadEntries } from "./upload-entries.ts";
 import { CONNECTIONS, connectionsFor, resumeKeyOf, type UploadEntry, type UploadItem } from "./upload-item.ts";
@@ -48,10 +48,11 @@ export class UploadQueue {
     const [kept, held] = await Promise.all([keptHandles(this.userId), heldUploads()]);
     // Signed out meanwhile.
     if (this.#stopped) return;
-    for (const { id, filename, kind, size, receivedBytes } of sessions ?? []) {
+    for (const session of sessions ?? []) {
+      const { id, filename, size, receivedBytes } = session;
       if (held.has(id) || this.#entries.ofUpload(id) !== undefined) continue;
       const handle = kept.find(({ uploadId }) => uploadId === id)?.handle;
-      const state = kind !== "PLANNED" ? "elsewhere" : handle === undefined ? "needs-file" : "needs-permission";
+      const state = !isContinuable(session) ? "elsewhere" : handle === undefined ? "needs-file" : "needs-permission";
       const entry = this.#entries.add(id, filename, size, state);
       Object.assign(entry, { uploadId: id, handle, path: keptPath(id) });
       this.#entries.change(entry, { storedBytes: receivedBytes, sentBytes: receivedBytes });
@@ -185,6 +186,7 @@ export class UploadQueue {
       filename: item.filename,
       resumeKey: resumeKeyOf(entry.path ?? item.filename, file),
       skipCompleted: true,
+      client: CLIENT,
       maxParallel: connectionsFor(entry),
       signal: stop.signal,
       onProgress: (progress) => this.#onProgress(entry, upload, progress),
