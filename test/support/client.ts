@@ -38,6 +38,7 @@ export interface BeginInput {
   contentType?: string;
   chunkSize?: number;
   resumeKey?: string;
+  client?: string;
 }
 
 /** A caller of the GraphQL API over HTTP, with or without a token. */
