@@ -1,6 +1,6 @@
 import "./files.css";
 import { useApolloClient, useQuery } from "@apollo/client/react";
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { errorMessage } from "../graphql/apollo.ts";
 import { type FileOrder, FilesDocument, type ListedFileFragment } from "../graphql/operations.ts";
 import { count } from "../ui/format.ts";
@@ -9,10 +9,10 @@ import { useStore } from "../ui/store.ts";
 import type { UploadQueue } from "../uploads/upload-queue.ts";
 import { EndOfList } from "./end-of-list.tsx";
 import { FileDialog } from "./file-dialog.tsx";
-import { FileRow } from "./file-row.tsx";
+import { FileRow, type RowActions } from "./file-row.tsx";
 import { LinkDialog } from "./link-dialog.tsx";
 import type { PendingDeletions } from "./pending-deletions.ts";
-import { refreshFiles } from "./refresh-files.ts";
+import { MOST_AT_ONCE, refreshFiles } from "./refresh-files.ts";
 
 const PAGE = 50;
 const SEARCH_DELAY_MS = 200;
@@ -82,11 +82,27 @@ export function FileBrowser({ deletions, queue }: Props) {
     });
   }
 
-  function remove(file: ListedFileFragment) {
+  const remove = useRef<RowActions["remove"]>(() => {});
+  remove.current = (file) => {
     const index = shown.indexOf(file);
     deletions.delete(file, () => focusRow(index));
     // What had the focus is gone; the next file's name takes it.
     focusRow(index);
+  };
+  // The same at each render: rows that haven't changed aren't rendered again, of which there may be thousands.
+  const actions = useMemo<RowActions>(
+    () => ({
+      open: (file) => setDialog({ kind: "file", file }),
+      share: (file) => setDialog({ kind: "link", file }),
+      remove: (file) => remove.current(file),
+      renamed: () => setRenamed((times) => times + 1),
+    }),
+    [],
+  );
+
+  /** Pages grow with the list: each time, all of it is merged and compared. */
+  function loadMore(after: string | null) {
+    return fetchMore({ variables: { after, first: Math.min(MOST_AT_ONCE, Math.max(PAGE, loaded.current)) } });
   }
 
   const isEmpty = files !== undefined && shown.length === 0;
@@ -148,22 +164,12 @@ export function FileBrowser({ deletions, queue }: Props) {
       {shown.length > 0 && (
         <ul ref={list} className="file-list">
           {shown.map((file) => (
-            <FileRow
-              key={file.id}
-              file={file}
-              onOpen={() => setDialog({ kind: "file", file })}
-              onShare={() => setDialog({ kind: "link", file })}
-              onDelete={() => remove(file)}
-              onRenamed={() => setRenamed((times) => times + 1)}
-            />
+            <FileRow key={file.id} file={file} actions={actions} />
           ))}
         </ul>
       )}
       {files?.pageInfo.hasNextPage && (
-        <EndOfList
-          key={`${orderBy} ${search}`}
-          onReached={() => fetchMore({ variables: { after: files.pageInfo.endCursor } })}
-        />
+        <EndOfList key={`${orderBy} ${search}`} onReached={() => loadMore(files.pageInfo.endCursor)} />
       )}
       {dialog?.kind === "file" && (
         <FileDialog

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, memo, useEffect, useRef, useState } from "react";
 import type { ListedFileFragment } from "../graphql/operations.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { formatBytes, formatDate, formatTime } from "../ui/format.ts";
@@ -7,15 +7,21 @@ import { IconButton } from "../ui/icon-button.tsx";
 import { iconFor } from "./preview-kind.ts";
 import { RenameField } from "./rename-field.tsx";
 
-interface Props {
-  file: ListedFileFragment;
-  onOpen: () => void;
-  onShare: () => void;
-  onDelete: () => void;
-  onRenamed: () => void;
+export interface RowActions {
+  open: (file: ListedFileFragment) => void;
+  share: (file: ListedFileFragment) => void;
+  remove: (file: ListedFileFragment) => void;
+  renamed: () => void;
 }
 
-export function FileRow({ file, onOpen, onShare, onDelete, onRenamed }: Props) {
+interface Props {
+  file: ListedFileFragment;
+  actions: RowActions;
+}
+
+export const FileRow = memo(function FileRow({ file, actions }: Props) {
+  const onShare = () => actions.share(file);
+  const onDelete = () => actions.remove(file);
   const [renaming, setRenaming] = useState(false);
   const [menuOpen, setMenuOpen] = useState(false);
   const name = useRef<HTMLButtonElement>(null);
@@ -48,9 +54,15 @@ export function FileRow({ file, onOpen, onShare, onDelete, onRenamed }: Props) {
       </span>
       <div className="file-main">
         {renaming ? (
-          <RenameField file={file} onDone={() => setRenaming(false)} onRenamed={onRenamed} />
+          <RenameField file={file} onDone={() => setRenaming(false)} onRenamed={actions.renamed} />
         ) : (
-          <button ref={name} type="button" className="file-name" onClick={onOpen} onKeyDown={onKeyDown}>
+          <button
+            ref={name}
+            type="button"
+            className="file-name"
+            onClick={() => actions.open(file)}
+            onKeyDown={onKeyDown}
+          >
             {filename}
           </button>
         )}
@@ -105,4 +117,4 @@ export function FileRow({ file, onOpen, onShare, onDelete, onRenamed }: Props) {
       )}
     </li>
   );
-}
+});

@@ -2,7 +2,7 @@ import type { ApolloClient } from "@apollo/client";
 import { FilesDocument, type FilesQuery, type FilesQueryVariables } from "../graphql/operations.ts";
 
 /** As many as the server gives at once. */
-const MOST_AT_ONCE = 500;
+export const MOST_AT_ONCE = 500;
 
 /** Asks anew for the first files of the list, and puts them in place of those that are in the cache. */
 export async function refreshFiles(
