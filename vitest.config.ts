@@ -1,8 +1,14 @@
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   // Node loads graphql's CommonJS build for everybody; Vite would give the sources here the other one.
-  resolve: { alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }] },
+  resolve: {
+    alias: [
+      { find: /^graphql$/, replacement: "graphql/index.js" },
+      { find: /^graphql-query-complexity$/, replacement: resolve("node_modules/graphql-query-complexity/dist/cjs/index.js") },
+    ],
+  },
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: "test/support/global-setup.ts",

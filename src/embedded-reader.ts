@@ -1,16 +1,18 @@
 import { once } from "node:events";
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 
-interface Question {
+export interface Question {
   sql: string;
   values: readonly unknown[];
 }
 
-type Answer = { rows: unknown[] } | { error: { message: string; code?: string; errcode?: number } };
+export type Answer = { rows: unknown[] } | { error: { message: string; code?: string; errcode?: number } };
 
 /** Longer than this, a statement is given up. */
 const PATIENCE_MS = 10_000;
+
+/** Beside this module, compiled or not. */
+const SCRIPT = new URL(import.meta.url.replace(/[^/]*(\.\w+)$/, "embedded-reader-thread$1"));
 
 /** Reads an SQLite file in a thread of its own, beside the connection that writes: a long read stops nothing else. */
 export class EmbeddedReader {
@@ -50,7 +52,7 @@ export class EmbeddedReader {
   }
 
   #start(): Worker {
-    this.#worker = new Worker(new URL(import.meta.url), { workerData: { embeddedReader: this.#path } });
+    this.#worker = new Worker(SCRIPT, { workerData: { path: this.#path, patienceMs: PATIENCE_MS } });
     this.#worker.unref();
     this.#worker.once("error", () => {
       this.#worker = undefined;
@@ -58,20 +60,3 @@ export class EmbeddedReader {
     return this.#worker;
   }
 }
-
-function answerQuestions(path: string): void {
-  const database = new DatabaseSync(path, { readOnly: true, timeout: PATIENCE_MS });
-  parentPort?.on("message", ({ sql, values }: Question) => {
-    let answer: Answer;
-    try {
-      answer = { rows: database.prepare(sql).all(...(values as SQLInputValue[])) };
-    } catch (error) {
-      const { message, code, errcode } = error as Error & { code?: string; errcode?: number };
-      answer = { error: { message, ...(code !== undefined && { code }), ...(errcode !== undefined && { errcode }) } };
-    }
-    parentPort?.postMessage(answer);
-  });
-}
-
-// In the thread.
-if (!isMainThread && typeof workerData?.embeddedReader === "string") answerQuestions(workerData.embeddedReader);

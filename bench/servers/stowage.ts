@@ -28,7 +28,7 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     ...settings,
   };
   // As `npm start` does.
-  const server = await start(process.execPath, ["--max-semi-space-size=2", "dist/src/main.js"], port, env);
+  const server = await start(process.execPath, ["--max-semi-space-size=2", "dist/programs/server.js"], port, env);
   const opened: string[] = [];
   /** Blobs of files that stay. */
   let kept = 0;

@@ -88,7 +88,7 @@ export async function clientSuite(folder: string, rounds: number): Promise<Row[]
         server: stowage,
         async run() {
           const env = { STOWAGE_URL: url, STOWAGE_TOKEN: token };
-          const ran = await run(["dist/src/cli/main.js", "upload", path, "--json"], env);
+          const ran = await run(["dist/programs/command.js", "upload", path, "--json"], env);
           await remove(JSON.parse(ran.stdout).file.id);
           return of(ran);
         },

@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import type { ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
 import { maxAliasesRule } from "@escape.tech/graphql-armor-max-aliases";
@@ -11,13 +10,9 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from "graphql";
+import { fieldExtensionsEstimator, getComplexity, simpleEstimator } from "graphql-query-complexity";
 import type { GraphQLContext } from "./context.ts";
 import { faultOfVariables } from "./request-limits.ts";
-
-// Its ESM build loads graphql's other build, whose types don't recognize ours.
-const { fieldExtensionsEstimator, getComplexity, simpleEstimator } = createRequire(import.meta.url)(
-  "graphql-query-complexity",
-) as typeof import("graphql-query-complexity");
 
 const MAX_DEPTH = 12;
 const MAX_ALIASES = 20;

@@ -11,7 +11,7 @@ const REQUESTS = 6_000;
 async function startWithLog(stderr: number | "pipe"): Promise<{ process: ChildProcess; url: string }> {
   const workspace = await Workspace.create("sqlite", { LOG_LEVEL: "debug" });
   const port = await freePort();
-  const main = resolve(inject("buildFolder"), "src/main.js");
+  const main = resolve(inject("buildFolder"), "programs/server.js");
   const server = spawn("setpriv", ["--pdeathsig=KILL", process.execPath, main], {
     env: { PATH: process.env["PATH"] ?? "", PORT: String(port), ...workspace.settings },
     stdio: ["ignore", "ignore", stderr],

@@ -37,7 +37,7 @@ test("docs/clients.md: the library's example uploads, and downloads what it uplo
     const bytes = new PatternedFile(3 * CHUNK, "library").bytes(0, 3 * CHUNK);
     await writeFile(join(service.folder, "film"), bytes);
     const example = recipe("The library", "js")
-      .replace("stowage/client", resolve(inject("buildFolder"), "src/client/node.js"))
+      .replace("stowage/client", resolve(inject("buildFolder"), "client/node.js"))
       .replace("https://files.example.org", service.url)
       .replace("copy.bin", join(service.folder, "copy.bin"));
     const given = { token, file: join(service.folder, "film") };

@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 async function stowage(...args: string[]): Promise<string> {
-  const main = resolve(inject("buildFolder"), "src/cli/main.js");
+  const main = resolve(inject("buildFolder"), "programs/command.js");
   const child = spawn(lowestNode(), [main, ...args], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
@@ -49,7 +49,7 @@ test("the command takes and brings large files on the lowest Node that is promis
 
 test("the library does so too", async () => {
   const script = join(folder, "script.mjs");
-  const library = resolve(inject("buildFolder"), "src/client/node.js");
+  const library = resolve(inject("buildFolder"), "client/node.js");
   await writeFile(
     script,
     `import { StowageClient } from ${JSON.stringify(library)};

@@ -250,7 +250,7 @@ test("upload: abort before the server has answered gives it up as well", async (
 
 test("upload: another process continues what one that was killed has begun", async () => {
   const { path, bytes } = await makeFile("another process.bin");
-  const module = resolve(inject("buildFolder"), "src/client/node.js");
+  const module = resolve(inject("buildFolder"), "client/node.js");
   const script = `
     const { StowageClient } = await import(${JSON.stringify(module)});
     const client = new StowageClient(${JSON.stringify({ url: service.url, token: ada.token })});

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
 import { inject } from "vitest";
+import { programEnvironment } from "./spawned-server.ts";
 
 /** One run of the compiled `stowage-admin`. */
 export interface AdminRun {
@@ -14,11 +15,11 @@ export interface AdminRun {
 
 /** @param settings its environment, and nothing else of this one */
 export function runAdmin(args: readonly string[], settings: Record<string, string>): AdminRun {
-  const main = resolve(inject("buildFolder"), "src/admin/main.js");
+  const main = resolve(inject("buildFolder"), "programs/admin.js");
   // setpriv ends it with the test run, however that ends.
   const command = ["--pdeathsig=KILL", process.execPath, "--enable-source-maps", main, ...args];
   const child = spawn("setpriv", command, {
-    env: { PATH: process.env["PATH"] ?? "", ...settings },
+    env: { ...programEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const printed = { stdout: "", stderr: "" };

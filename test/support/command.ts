@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { inject } from "vitest";
+import { programEnvironment } from "./spawned-server.ts";
 
 export interface CommandResult {
   code: number | null;
@@ -22,8 +23,8 @@ export function startCommand(
   env: Record<string, string>,
   input: string | Uint8Array = "",
 ): RunningCommand {
-  const main = resolve(inject("buildFolder"), "src/cli/main.js");
-  const child = spawn(process.execPath, [main, ...args], { env: { PATH: process.env["PATH"] ?? "", ...env } });
+  const main = resolve(inject("buildFolder"), "programs/command.js");
+  const child = spawn(process.execPath, [main, ...args], { env: { ...programEnvironment(), ...env } });
   child.stdin.on("error", () => {});
   child.stdin.end(input);
   const exited = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;

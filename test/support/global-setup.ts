@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { TestProject } from "vitest/node";
 import { MySqlServer } from "./mysql-server.ts";
 import { offerS3 } from "./s3-on-demand.ts";
@@ -27,7 +27,10 @@ const LEFT_OUT = [
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const buildFolder = `.test-build/${process.pid}`;
-  execFileSync("tsc", ["-p", "tsconfig.build.json", "--outDir", buildFolder], { stdio: "inherit" });
+  const programs = ["--config", "--dir", join(buildFolder, "programs")];
+  execFileSync("rolldown", programs, { stdio: ["ignore", "ignore", "inherit"] });
+  const client = ["-p", "tsconfig.client.json", "--outDir", join(buildFolder, "client")];
+  execFileSync("tsc", client, { stdio: "inherit" });
   const page = ["build", "--config", "src/web/vite.config.ts", "--outDir", resolve(buildFolder, "web")];
   execFileSync("vite", [...page, "--logLevel", "warn"], { stdio: "inherit" });
   project.provide("buildFolder", buildFolder);
