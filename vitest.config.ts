@@ -6,7 +6,10 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^graphql$/, replacement: "graphql/index.js" },
-      { find: /^graphql-query-complexity$/, replacement: resolve("node_modules/graphql-query-complexity/dist/cjs/index.js") },
+      {
+        find: /^graphql-query-complexity$/,
+        replacement: resolve("node_modules/graphql-query-complexity/dist/cjs/index.js"),
+      },
     ],
   },
   test: {
