@@ -15,10 +15,10 @@ const AT_ONCE = 4;
 const KILLS = 4;
 const RANGES = 20;
 
-const SIZE = Number(process.env["STOWAGE_TEST_LARGE_MIB"] ?? 320) * MIB + 12_345;
+const SIZE = Number(process.env["STOWAGE_TEST_LARGE_MIB"] ?? 96) * MIB + 12_345;
 const cases: [Dialect, number][] = [
   ["sqlite", SIZE],
-  ["mysql", Math.floor(SIZE / 4)],
+  ["mysql", Math.floor(SIZE / 2)],
 ];
 
 /** Bytes; the most that the process ever held. */

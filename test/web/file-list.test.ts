@@ -93,6 +93,8 @@ test("a deleted file can be had back for a while, then it is gone", async () => 
   await page.reload();
   await page.getByRole("button", { name: "Delete drop.txt" }).click();
   await person.status("“drop.txt” is deleted.").waitFor();
+  // It stays while one points at it.
+  await page.getByRole("button", { name: "Undo" }).hover();
   await person.row("drop.txt").waitFor({ state: "detached" });
   expect(await exists()).toBe(true);
   await person.expectAccessible("deleted");

@@ -11,7 +11,7 @@ import { wavHead } from "./sample-files.ts";
 import { UNBOUNDED, WebPage } from "./web-page.ts";
 
 const MIB = 1024 * 1024;
-const SIZE = Number(process.env["STOWAGE_TEST_LARGE_MIB"] ?? 256) * MIB;
+const SIZE = Number(process.env["STOWAGE_TEST_LARGE_MIB"] ?? 64) * MIB;
 const PIECE = 16 * MIB;
 const SAMPLES_PER_SECOND = 192_000;
 /** However busy the machine and slow its disk: nothing here is about how fast it is. */
@@ -59,7 +59,7 @@ test(`${SIZE / MIB} MiB through a killed server and a reloaded page, then rename
 
   // So slow that it can't end between two looks of a busy machine's.
   const line = await person.slowLine();
-  await line.uploadsAt(SIZE / 40);
+  await line.uploadsAt(SIZE / 30);
   await person.choose(path);
   await reaches(15);
   await server.end("SIGKILL");

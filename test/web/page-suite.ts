@@ -21,7 +21,7 @@ export interface PageSuite {
 }
 
 /** A server and a browser for the tests of a file, and for each test somebody at the page. */
-export function servePage(): PageSuite {
+export function servePage(browser = () => launchBrowser()): PageSuite {
   const suite = {} as PageSuite;
   vi.setConfig({ testTimeout: TIMEOUT_MS });
 
@@ -35,7 +35,7 @@ export function servePage(): PageSuite {
       // Small, so that slow uploads move visibly.
       CHUNK_SIZE: "1MiB",
     });
-    suite.browser = await launchBrowser();
+    suite.browser = await browser();
   });
   afterAll(async () => {
     await suite.browser?.close();

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
 import { servePage } from "./page-suite.ts";
 import { PNG, pdf, wav } from "./sample-files.ts";
 
-const at = servePage();
+// Its PDF viewer is the whole browser's only.
+const at = servePage(() => launchBrowser([], "chromium"));
 
 test("pictures, films, sounds, texts and PDF are shown; what could run is shown as text", async () => {
   const { person } = at;
