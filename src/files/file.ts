@@ -33,7 +33,8 @@ export const StoredFile = defineEntity({
     /** A sequential one that is there to be concatenated: never a file by itself. */
     isPart: p.boolean().defaultRaw("false"),
     /** What the program that began it calls itself. */
-    client: p.string().length(64).nullable(),
+    // MariaDB tells null as the text "NULL", which MikroORM takes for a default that we don't want.
+    client: p.string().length(64).nullable().ignoreSchemaChanges("default"),
     /** Bytes. */
     size: p.bigint("number"),
     /** Of a sequential upload whose client doesn't know yet how much it will send: `size` is what has come so far. */
