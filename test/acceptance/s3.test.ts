@@ -5,7 +5,7 @@ import { DeleteObjectsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ChunkRequest } from "../support/chunk-request.ts";
 import { Client, dataOf, sha256 } from "../support/client.ts";
-import { dialects } from "../support/databases.ts";
+import { acceptanceDialects } from "../support/databases.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { PatternedFile } from "../support/patterned-file.ts";
 import { testBucket } from "../support/s3-bucket.ts";
@@ -27,7 +27,7 @@ async function keysUnder(prefix: string): Promise<string[]> {
   return Contents.map(({ Key = "" }) => Key);
 }
 
-describe.each(dialects)("%s: two local nodes and one S3 node, two copies", (dialect) => {
+describe.each(acceptanceDialects("mysql"))("%s: two local nodes and one S3 node, two copies", (dialect) => {
   test("a file lies on all three, survives the loss of the bucket's blobs, and is removed from all", async () => {
     const { client: s3, bucket, endpoint } = await testBucket();
     const prefix = `acceptance/${randomUUID()}`;

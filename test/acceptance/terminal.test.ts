@@ -10,7 +10,7 @@ import { Workspace } from "../support/workspace.ts";
 const PROJECT = [
   "package.json",
   "tsconfig.json",
-  "tsconfig.build.json",
+  "rolldown.config.ts",
   "tsconfig.client.json",
   "mikro-orm.config.ts",
   "bin",

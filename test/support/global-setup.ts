@@ -20,7 +20,8 @@ declare module "vitest" {
 const LEFT_OUT = [
   "Left out, since it takes long:",
   "  npm run test:install        the first commands with npm 10 and 11 on Node 20, 22 and 24",
-  "  npm run test:large          uploads of 1 GiB, through kills of the server; they had a quarter of that",
+  "  npm run test:large          uploads of 1 GiB, through kills of the server; they had a tenth of that",
+  "  npm run test:long           drains, healing, lost nodes, S3 and tus clients on both databases; each had one of them",
   "  npm run test:faults         a thousand faults of nodes, databases and servers; 60 were among these",
   "  npm run test:client-faults  an upload of 10 GiB through a hundred kills of the server",
 ];

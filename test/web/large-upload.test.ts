@@ -12,6 +12,8 @@ import { UNBOUNDED, WebPage } from "./web-page.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = Number(process.env["STOWAGE_TEST_LARGE_MIB"] ?? 64) * MIB;
+/** So many that progress is seen in steps, also with several under way. */
+const CHUNKS = 64;
 const PIECE = 16 * MIB;
 const SAMPLES_PER_SECOND = 192_000;
 /** However busy the machine and slow its disk: nothing here is about how fast it is. */
@@ -45,7 +47,10 @@ test(`${SIZE / MIB} MiB through a killed server and a reloaded page, then rename
   timeout: DEADLINE_MS,
 }, async ({ onTestFinished }) => {
   // The page finds the server again where it was.
-  const workspace = await Workspace.create("sqlite", { PORT: String(await freePort()) });
+  const workspace = await Workspace.create("sqlite", {
+    PORT: String(await freePort()),
+    CHUNK_SIZE: String(SIZE / CHUNKS),
+  });
   let server = await workspace.start();
   const browser = await launchBrowser();
   onTestFinished(() => browser.close());

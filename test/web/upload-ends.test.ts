@@ -113,7 +113,8 @@ test.each([
   const { page } = person;
   await person.register();
   const [first, second] = ["first.bin", "second.bin"].map((name) => join(at.folder, name)) as [string, string];
-  await writeFile(first, Buffer.alloc(40 * MIB, 1));
+  // Large enough to take what connections there are.
+  await writeFile(first, Buffer.alloc(33 * MIB, 1));
   await writeFile(second, Buffer.alloc(2 * MIB, 2));
   const line = await person.slowLine();
   await line.uploadsAt(STANDSTILL);

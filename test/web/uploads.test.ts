@@ -66,7 +66,7 @@ test("an upload is paused, resumed and cancelled", async () => {
   const { page } = person;
   await person.register();
   const path = join(at.folder, "paused.bin");
-  const bytes = Buffer.alloc(64 * 1024 * 1024, "some bytes ");
+  const bytes = Buffer.alloc(24 * 1024 * 1024, "some bytes ");
   await writeFile(path, bytes);
   const line = await person.slowLine();
   await person.choose(path);
@@ -95,7 +95,7 @@ test("an upload is paused, resumed and cancelled", async () => {
   expect(stored.equals(bytes)).toBe(true);
 
   await line.uploadsAt(STANDSTILL);
-  await writeFile(path, Buffer.alloc(64 * 1024 * 1024, "others "));
+  await writeFile(path, Buffer.alloc(24 * 1024 * 1024, "others "));
   await person.choose(path);
   await page.getByRole("button", { name: "Cancel the upload of paused.bin" }).click();
   await expect
