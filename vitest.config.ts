@@ -19,7 +19,7 @@ export default defineConfig({
     hookTimeout: 400_000,
     // A busy machine may take long; who waits for something looks again and again.
     expect: { poll: { timeout: 90_000 } },
-    // Each file starts servers and databases of its own: more at once than cores only makes them slow together.
-    maxWorkers: 2,
+    // Each file starts servers and databases of its own: one more at once than cores fills the time in which others wait.
+    maxWorkers: 3,
   },
 });
