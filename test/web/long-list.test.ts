@@ -6,6 +6,8 @@ import { servePage } from "./page-suite.ts";
 import { UNBOUNDED } from "./web-page.ts";
 
 const at = servePage();
+/** Thousands of rows take a busy machine minutes; looking too often would take some of them. */
+const PATIENCE = { timeout: 300_000, interval: 250 };
 
 /** Stores empty files, several at once. */
 async function store(names: readonly string[]): Promise<void> {
@@ -62,7 +64,9 @@ test("a renamed file stands where the order has it, and leaves a search that it 
   await page.getByText("No file’s name has").waitFor();
 });
 
-test("a list of thousands of files is loaded to its end by jumps, also across a rename", async () => {
+test("a list of thousands of files is loaded to its end by jumps, also across a rename", {
+  timeout: 2 * PATIENCE.timeout,
+}, async () => {
   const { person } = at;
   const { page } = person;
   await person.register();
@@ -77,7 +81,7 @@ test("a list of thousands of files is loaded to its end by jumps, also across a 
       .poll(async () => {
         await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
         return rows.count();
-      })
+      }, PATIENCE)
       .toBeGreaterThanOrEqual(least);
   await jump(560);
   await page.getByRole("button", { name: "Rename file 0500.txt" }).click();
