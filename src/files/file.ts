@@ -32,8 +32,10 @@ export const StoredFile = defineEntity({
     isSequential: p.boolean().defaultRaw("false"),
     /** A sequential one that is there to be concatenated: never a file by itself. */
     isPart: p.boolean().defaultRaw("false"),
-    /** What the program that began it calls itself. */
-    // MariaDB tells null as the text "NULL", which MikroORM takes for a default that we don't want.
+    /**
+     * What the program that began it calls itself. MariaDB tells its default, null, as a text, which MikroORM takes for
+     * another than none.
+     */
     client: p.string().length(64).nullable().ignoreSchemaChanges("default"),
     /** Bytes. */
     size: p.bigint("number"),

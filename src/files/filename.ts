@@ -7,7 +7,7 @@ export const NAMELESS = "unnamed";
 export const MAX_FILENAME_LENGTH = 255;
 const MAX_KEY_LENGTH = 512;
 /** Control characters, line and paragraph separators, and the overrides that make a name read as another. */
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+export const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 /**
  * A filename is a label: it never becomes a path here, nor may it on the machine of whoever downloads it.

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { BadUserInputError, StowageError } from "../errors.ts";
-import { checkFilename } from "../files/filename.ts";
+import { checkFilename, UNSEEN } from "../files/filename.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
 import { mediaTypeOf } from "./media-type.ts";
 
@@ -78,6 +78,7 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
   checkSize(size, limits);
   checkText("resumeKey", resumeKey, MAX_RESUME_KEY_LENGTH);
   checkText("client", client, MAX_CLIENT_LENGTH);
+  if (UNSEEN.test(client ?? "")) throw new BadUserInputError("client", "client takes no control characters.");
   const chunkSize = request.chunkSize ?? defaultChunkSize(sizeKnown ? size : limits.maxFileSize, limits);
   if (chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new BadUserInputError("chunkSize", `chunkSize takes ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE} bytes.`);

@@ -63,7 +63,7 @@ describe.each(dialects)("uploads on %s", (dialect) => {
       expect(uploadSession.client).toBe("my-app");
       const unnamed = await begin();
       expect((await ada.data(`{ uploadSession(id: "${unnamed.id}") { client } }`)).uploadSession.client).toBe(null);
-      for (const client of ["", "x".repeat(65), "\ud800"]) {
+      for (const client of ["", "x".repeat(65), "\ud800", "\u001b[2J"]) {
         expect(await refusal({ client })).toMatchObject({ code: "BAD_USER_INPUT", field: "client" });
       }
     });

@@ -550,9 +550,9 @@ describe("clients", () => {
   test("a slow one keeps memory flat, and the source isn't pulled ahead", async () => {
     await serve(new FakeDownloads(GIB, pattern, "d"));
     const client = spawn(process.execPath, ["-e", SLOW_CLIENT, String(port)], { stdio: ["pipe", "pipe", "inherit"] });
+    onTestFinished(() => void client.kill("SIGKILL"));
     await vi.waitFor(() => expect(downloads.pulled).toBeGreaterThan(0), { timeout: 30_000 });
     await untilQuiet();
-    onTestFinished(() => void client.kill("SIGKILL"));
     expect(downloads.pulled).toBeLessThan(KERNEL_BUFFERS);
     const before = retainedBytes();
     let received = 0;

@@ -7,7 +7,7 @@ export const dialects = ["sqlite", "mysql"] as const;
 export type Dialect = (typeof dialects)[number];
 
 /** Whether what is long by nature runs in full: `npm run test:long`. */
-export const isLong = process.env["STOWAGE_TEST_LONG"] === "1";
+const isLong = process.env["STOWAGE_TEST_LONG"] === "1";
 
 /** For tests of whole processes: both in the long form, else the one that is named. */
 export function acceptanceDialects(short: Dialect): readonly Dialect[] {

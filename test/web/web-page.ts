@@ -18,7 +18,7 @@ const SLOW = 4 * 1024 * 1024;
 export const STANDSTILL = 1024;
 export const UNBOUNDED = -1;
 
-/** Runs in the page. Of other bodies, the browser tells the tests every byte, which takes four times the upload's time. */
+/** Runs in the page. The browser hands every byte of other bodies to the tests, which takes four times the upload's time. */
 const SEND_BYTES_AS_BLOBS = `
   const { send } = XMLHttpRequest.prototype;
   XMLHttpRequest.prototype.send = function (body) {

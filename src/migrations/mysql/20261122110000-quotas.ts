@@ -1,14 +1,11 @@
 import { Migration } from "@mikro-orm/migrations";
+import { hasColumn } from "./has-column.ts";
 
-const COLUMN = `
-  select 1 from information_schema.columns
-  where table_schema = database() and table_name = 'users' and column_name = 'quota_bytes'`;
-
-/** May run again: MySQL commits each statement by itself, and a start may be killed between two. */
+/** May run again. */
 export class Migration20261122110000Quotas extends Migration {
   override async up(): Promise<void> {
     // MySQL, unlike MariaDB, knows no `add column if not exists`.
-    if ((await this.execute(COLUMN)).length === 0) {
+    if (!(await hasColumn(this, "users", "quota_bytes"))) {
       this.addSql(`alter table users
         add column used_bytes bigint not null default 0,
         add column reserved_bytes bigint not null default 0,

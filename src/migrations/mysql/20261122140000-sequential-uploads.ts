@@ -1,14 +1,11 @@
 import { Migration } from "@mikro-orm/migrations";
+import { hasColumn } from "./has-column.ts";
 
-const COLUMN = `
-  select 1 from information_schema.columns
-  where table_schema = database() and table_name = 'files' and column_name = 'size_known'`;
-
-/** May run again: MySQL commits each statement by itself, and a start may be killed between two. */
+/** May run again. */
 export class Migration20261122140000SequentialUploads extends Migration {
   override async up(): Promise<void> {
     // MySQL, unlike MariaDB, knows no `add column if not exists`.
-    if ((await this.execute(COLUMN)).length === 0) {
+    if (!(await hasColumn(this, "files", "size_known"))) {
       this.addSql(`alter table files
         add column is_sequential tinyint(1) not null default false,
         add column is_part tinyint(1) not null default false,

@@ -1,13 +1,10 @@
 import { Migration } from "@mikro-orm/migrations";
+import { hasColumn } from "./has-column.ts";
 
-const COLUMN = `
-  select 1 from information_schema.columns
-  where table_schema = database() and table_name = 'download_links' and column_name = 'revoked'`;
-
-/** May run again: MySQL commits each statement by itself, and a start may be killed between two. */
+/** May run again. */
 export class Migration20261126120000RevokedLinks extends Migration {
   override async up(): Promise<void> {
-    if ((await this.execute(COLUMN)).length > 0) return;
+    if (await hasColumn(this, "download_links", "revoked")) return;
     this.addSql("alter table download_links add column revoked tinyint(1) not null default false");
   }
 }

@@ -6,7 +6,7 @@ export const CLIENT = "web";
 
 export type OpenUpload = OpenUploadsQuery["uploadSessions"]["nodes"][number];
 
-/** By a plan, and not begun by a program that names files in a way of its own. */
+/** Whether it goes by a plan, and no other program began it, whose key for the same file is another. */
 export function isContinuable({ kind, client }: OpenUpload): boolean {
   return kind === "PLANNED" && (client === null || client === CLIENT);
 }
