@@ -127,11 +127,11 @@ test("Back closes a preview, and the next Back leaves the page", async () => {
   await dialog.getByRole("button", { name: "Copy link" }).click();
   await page.getByRole("button", { name: "Create and copy link" }).waitFor();
   // The page takes its entry out of the history by itself, which takes the browser a moment.
-  const wentBack = page.evaluate("new Promise((done) => addEventListener('popstate', () => done(), { once: true }))");
+  await page.evaluate("addEventListener('popstate', () => { window.wentBack = true; })");
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
   await person.row("look.txt").waitFor();
-  await wentBack;
+  await page.waitForFunction("window.wentBack");
   await page.goBack();
   expect(page.url()).toBe("about:blank");
 });
