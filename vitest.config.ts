@@ -1,5 +1,17 @@
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Files that take half a minute and more: begun last, they would be waited for alone. */
+const LONGEST = /\/test\/(faults|admin|acceptance|nodes)\/|\/connections\.test\.ts$/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   // Node loads graphql's CommonJS build for everybody; Vite would give the sources here the other one.
@@ -19,7 +31,8 @@ export default defineConfig({
     hookTimeout: 400_000,
     // A busy machine may take long; who waits for something looks again and again.
     expect: { poll: { timeout: 90_000 } },
-    // Each file starts servers and databases of its own: one more at once than cores fills the time in which others wait.
-    maxWorkers: 3,
+    // Each file starts servers and databases of its own: more at once than cores fill the time in which others wait.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
   },
 });
