@@ -5,6 +5,22 @@ import { pageFetch } from "../connection/page-fetch.ts";
 import { asSentence } from "../ui/format.ts";
 import { MeDocument } from "./operations.ts";
 
+const pages = relayStylePagination(["search", "orderBy"]);
+/** Leaves out a page that follows none of the files there, asked for anew meanwhile: the list would have a gap. */
+const listedFiles: typeof pages = {
+  ...pages,
+  merge(existing, incoming, options) {
+    const after: unknown = options.args?.["after"];
+    const follows =
+      !after ||
+      existing === null ||
+      existing === undefined ||
+      existing.pageInfo.endCursor === after ||
+      existing.edges.some(({ cursor }) => cursor === after);
+    return follows && typeof pages.merge === "function" ? pages.merge(existing, incoming, options) : (existing ?? null);
+  },
+};
+
 /** The stable code that the server gives an error; undefined for one that is not the server's. */
 export function errorCode(error: unknown): string | undefined {
   if (!CombinedGraphQLErrors.is(error)) return undefined;
@@ -21,7 +37,7 @@ export function errorMessage(error: unknown): string {
 export function createApollo(): ApolloClient {
   const cache = new InMemoryCache({
     typePolicies: {
-      Query: { fields: { files: relayStylePagination(["search", "orderBy"]) } },
+      Query: { fields: { files: listedFiles } },
       User: { fields: { storage: { merge: true } } },
     },
   });
