@@ -100,10 +100,17 @@ export class DurableFolders {
   }
 
   async #make(folder: string): Promise<void> {
-    await this.ensure(dirname(folder));
-    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-    await this.sync(dirname(folder));
+    const parent = dirname(folder);
+    await this.ensure(parent);
+    try {
+      await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+      });
+      await this.sync(parent);
+    } catch (error) {
+      // Something else removed the folder above it: the next attempt makes that anew.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") this.forget(parent);
+      throw error;
+    }
   }
 }

@@ -189,7 +189,8 @@ describe.each(dialects)("accounts on %s", (dialect) => {
       }
     }
     expect(messages.size).toBe(1);
-    const [wrong = 0, unknown = 0] = Object.values(measured).map((times) => times.sort((a, b) => a - b)[3]);
+    // The fastest of each: a busy machine only adds to them.
+    const [wrong = 0, unknown = 0] = Object.values(measured).map((times) => Math.min(...times));
     expect(unknown).toBeGreaterThan(wrong / 2);
     expect(wrong).toBeGreaterThan(unknown / 2);
   });

@@ -179,6 +179,20 @@ describe("LocalNode", () => {
     await node.probe();
   });
 
+  test.for(["fsync", "os"] as const)(
+    "makes the folder above a blob's anew when somebody removed it, also for blobs beside those it had (%s)",
+    async (durability) => {
+      const { node, directory } = await openLocal("node1", durability);
+      const idIn = (folders: string) => v7().slice(0, -4) + folders;
+      await store(node, 100, idIn("3f00"));
+      await rm(join(directory, "blobs", "3f"), { recursive: true });
+      // The attempt that finds it gone may fail, and the next may not.
+      await store(node, 100, idIn("3f79")).catch(() => {});
+      const blob = await store(node, 100, idIn("3f7a"));
+      expect((await readAll(node, blob)).equals(blob.bytes)).toBe(true);
+    },
+  );
+
   test("makes a blob's folder anew when somebody removed it", async () => {
     const { node, directory, pathOf } = await openLocal();
     const blob = await store(node, 1000);

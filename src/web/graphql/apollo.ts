@@ -1,25 +1,9 @@
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache } from "@apollo/client";
 import { ErrorLink } from "@apollo/client/link/error";
-import { relayStylePagination } from "@apollo/client/utilities";
 import { pageFetch } from "../connection/page-fetch.ts";
 import { asSentence } from "../ui/format.ts";
+import { filePages } from "./file-pages.ts";
 import { MeDocument } from "./operations.ts";
-
-const pages = relayStylePagination(["search", "orderBy"]);
-/** Leaves out a page that follows none of the files there, asked for anew meanwhile: the list would have a gap. */
-const listedFiles: typeof pages = {
-  ...pages,
-  merge(existing, incoming, options) {
-    const after: unknown = options.args?.["after"];
-    const follows =
-      !after ||
-      existing === null ||
-      existing === undefined ||
-      existing.pageInfo.endCursor === after ||
-      existing.edges.some(({ cursor }) => cursor === after);
-    return follows && typeof pages.merge === "function" ? pages.merge(existing, incoming, options) : (existing ?? null);
-  },
-};
 
 /** The stable code that the server gives an error; undefined for one that is not the server's. */
 export function errorCode(error: unknown): string | undefined {
@@ -37,7 +21,7 @@ export function errorMessage(error: unknown): string {
 export function createApollo(): ApolloClient {
   const cache = new InMemoryCache({
     typePolicies: {
-      Query: { fields: { files: listedFiles } },
+      Query: { fields: { files: filePages } },
       User: { fields: { storage: { merge: true } } },
     },
   });
