@@ -38,6 +38,9 @@ test("a page that was under way while the list was asked for anew leaves no gap 
   receive("abc");
   receive("def", "c");
   expect(listed()).toEqual({ names: "abcdef", end: "f" });
+  receive("abcd");
+  receive("efg", "c");
+  expect(listed()).toEqual({ names: "abcd", end: "d" });
   receive("abc");
   receive("ghi", "f");
   expect(listed()).toEqual({ names: "abc", end: "c" });

@@ -12,7 +12,7 @@ import { FileDialog } from "./file-dialog.tsx";
 import { FileRow, type RowActions } from "./file-row.tsx";
 import { LinkDialog } from "./link-dialog.tsx";
 import type { PendingDeletions } from "./pending-deletions.ts";
-import { MOST_AT_ONCE, refreshFiles } from "./refresh-files.ts";
+import { loadedFiles, MOST_AT_ONCE, refreshFiles } from "./refresh-files.ts";
 
 const PAGE = 50;
 const SEARCH_DELAY_MS = 200;
@@ -61,12 +61,10 @@ export function FileBrowser({ deletions, queue }: Props) {
   const apollo = useApolloClient();
   const completed = useStore(queue.completed).files;
   const [renamed, setRenamed] = useState(0);
-  const loaded = useRef(PAGE);
-  loaded.current = data?.files.edges.length ?? PAGE;
   useEffect(() => {
     if (completed + renamed === 0) return;
     const timer = setTimeout(() => {
-      void refreshFiles(apollo, { search, orderBy }, Math.max(PAGE, loaded.current)).catch(() => {});
+      void refreshFiles(apollo, { search, orderBy }, PAGE).catch(() => {});
     }, REFRESH_DELAY_MS);
     return () => clearTimeout(timer);
   }, [apollo, completed, renamed, search, orderBy]);
@@ -101,8 +99,10 @@ export function FileBrowser({ deletions, queue }: Props) {
   );
 
   /** Pages grow with the list: each time, all of it is merged and compared. */
-  function loadMore(after: string | null) {
-    return fetchMore({ variables: { after, first: Math.min(MOST_AT_ONCE, Math.max(PAGE, loaded.current)) } });
+  function loadMore() {
+    const loaded = loadedFiles(apollo, { search, orderBy });
+    const first = Math.min(MOST_AT_ONCE, Math.max(PAGE, loaded?.edges.length ?? 0));
+    return fetchMore({ variables: { after: loaded?.pageInfo.endCursor ?? null, first } });
   }
 
   const isEmpty = files !== undefined && shown.length === 0;
@@ -168,9 +168,7 @@ export function FileBrowser({ deletions, queue }: Props) {
           ))}
         </ul>
       )}
-      {files?.pageInfo.hasNextPage && (
-        <EndOfList key={`${orderBy} ${search}`} onReached={() => loadMore(files.pageInfo.endCursor)} />
-      )}
+      {files?.pageInfo.hasNextPage && <EndOfList key={`${orderBy} ${search}`} onReached={loadMore} />}
       {dialog?.kind === "file" && (
         <FileDialog
           file={dialog.file}
