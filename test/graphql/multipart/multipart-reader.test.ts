@@ -143,7 +143,8 @@ describe("any split of the input into reads gives the same parts", () => {
 
 describe("bodies", () => {
   test("what a read holds is yielded without a copy", async () => {
-    const content = randomBytes(64 * 1024);
+    // Not random: a read that ends like a delimiter's beginning is yielded in two pieces.
+    const content = Buffer.alloc(64 * 1024, "x");
     const head = Buffer.from(`--${BOUNDARY}\r\n${header({ name: "1", filename: "f" })}\r\n\r\n`);
     const source = Readable.from([head, content, Buffer.from(`\r\n--${BOUNDARY}--`)]);
     const part = await new MultipartReader(source, BOUNDARY).nextPart();
