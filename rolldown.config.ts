@@ -15,7 +15,7 @@ export default defineConfig({
   platform: "node",
   input: {
     server: "src/main.ts",
-    "embedded-reader-thread": "src/embedded-reader-thread.ts",
+    "embedded-reader-thread": "src/database/embedded-reader-thread.ts",
     admin: "src/admin/main.ts",
     command: "src/cli/main.ts",
     "hash-thread": "src/client/node/hash-thread.ts",

@@ -1,10 +1,10 @@
 import cluster from "node:cluster";
-import { readConfig } from "./config.ts";
-import { ConfigError } from "./config-error.ts";
 import { StowageError } from "./errors.ts";
-import { createServerLog } from "./logging.ts";
-import { serve } from "./serve.ts";
-import { reportReady, runWorkers, WorkerError } from "./workers.ts";
+import { serve } from "./server/serve.ts";
+import { reportReady, runWorkers, WorkerError } from "./server/workers.ts";
+import { readConfig } from "./setup/config.ts";
+import { ConfigError } from "./setup/config-error.ts";
+import { createServerLog } from "./setup/logging.ts";
 
 /** One line for what the person who starts the service can put right; the whole error for what only we can. */
 function explain(error: unknown): unknown {

@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
-import type { Database, EntityManager } from "../database.ts";
+import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, StowageError, UnauthenticatedError } from "../errors.ts";
-import { AccessToken } from "./access-token.ts";
+import { AccessToken } from "./access-token-record.ts";
 import { type Credentials, checkRegistration } from "./credentials.ts";
 import { checkAttempt } from "./password.ts";
 import type { Passwords } from "./passwords.ts";
 import { RegistrationLimit } from "./registration-limit.ts";
-import { User } from "./user.ts";
+import { User } from "./user-record.ts";
 
 const TOKEN_PREFIX = "stw_";
 const TOKEN_BYTES = 32;

@@ -1,8 +1,8 @@
 import { LockMode } from "@mikro-orm/core";
-import type { Database, EntityManager } from "../database.ts";
+import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { reserve, UNLIMITED } from "./storage-counters.ts";
-import { User } from "./user.ts";
+import { User } from "./user-record.ts";
 
 /** Bytes, each. */
 export interface StorageUsage {

@@ -1,6 +1,6 @@
 import { raw } from "@mikro-orm/core";
-import type { EntityManager } from "../database.ts";
-import { User } from "./user.ts";
+import type { EntityManager } from "../database/database.ts";
+import { User } from "./user-record.ts";
 
 /** Stands for a quota without end: no sum of sizes may be larger. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER;

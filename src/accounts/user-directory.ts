@@ -1,5 +1,5 @@
-import type { Database } from "../database.ts";
-import { type Role, User } from "./user.ts";
+import type { Database } from "../database/database.ts";
+import { type Role, User } from "./user-record.ts";
 
 const SOME = 20;
 

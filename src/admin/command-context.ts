@@ -1,5 +1,5 @@
-import type { Config } from "../config.ts";
-import type { StorageSetup } from "../storage-setup.ts";
+import type { Config } from "../setup/config.ts";
+import type { StorageSetup } from "../setup/storage-setup.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command works with. */

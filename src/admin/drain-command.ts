@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { NODES_INTERVAL_MS } from "../storage-setup.ts";
+import { NODES_INTERVAL_MS } from "../setup/storage-setup.ts";
 import type { RestoreOutcome } from "../upkeep/chunk-restorer.ts";
 import { AdminError } from "./admin-error.ts";
 import { type CommandContext, waitPolitely } from "./command-context.ts";

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Config, readConfig } from "../config.ts";
-import { ConfigError } from "../config-error.ts";
 import { StowageError } from "../errors.ts";
-import { createLogger } from "../logging.ts";
-import { setUpStorage } from "../storage-setup.ts";
+import { type Config, readConfig } from "../setup/config.ts";
+import { ConfigError } from "../setup/config-error.ts";
+import { createLogger } from "../setup/logging.ts";
+import { setUpStorage } from "../setup/storage-setup.ts";
 import { AdminError, Interrupted } from "./admin-error.ts";
 import { type CommandLine, parseCommand } from "./commands.ts";
 import { Terminal } from "./terminal.ts";

@@ -1,4 +1,4 @@
-import type { Scrub } from "../upkeep/scrub.ts";
+import type { Scrub } from "../upkeep/scrub-record.ts";
 import type { CommandContext } from "./command-context.ts";
 import { count, formatBytes } from "./format.ts";
 import { formatTable } from "./table.ts";

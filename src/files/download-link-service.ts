@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
-import type { User } from "../accounts/user.ts";
-import type { Database } from "../database.ts";
+import type { User } from "../accounts/user-record.ts";
+import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
-import { sha256 } from "./digest.ts";
-import { DownloadLink } from "./download-link.ts";
-import { StoredFile } from "./file.ts";
-import { isId } from "./id.ts";
+import { sha256 } from "../metadata/digest.ts";
+import { DownloadLink } from "./download-link-record.ts";
+import { StoredFile } from "../metadata/file-record.ts";
+import { isId } from "../metadata/id.ts";
 
 const SECRET_BYTES = 32;
 const MAX_EXPIRY_SECONDS = 365 * 24 * 3600;

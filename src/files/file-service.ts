@@ -1,12 +1,12 @@
 import { LockMode, raw } from "@mikro-orm/core";
 import { countDeleted } from "../accounts/storage-counters.ts";
-import { User } from "../accounts/user.ts";
-import type { Database, EntityManager } from "../database.ts";
+import { User } from "../accounts/user-record.ts";
+import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
-import { StoredFile } from "./file.ts";
+import { StoredFile } from "../metadata/file-record.ts";
 import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "./filename.ts";
-import { isId } from "./id.ts";
-import { type ManifestEntry, readManifest, readManifestFrom } from "./manifest-reader.ts";
+import { isId } from "../metadata/id.ts";
+import { type ManifestEntry, readManifest, readManifestFrom } from "../metadata/manifests.ts";
 import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
 
 export const fileOrders = {

@@ -1,11 +1,11 @@
 import pLimit from "p-limit";
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
-import { Chunk, ChunkReplica } from "./chunk.ts";
-import { DownloadLink } from "./download-link.ts";
-import { closedStatuses, StoredFile } from "./file.ts";
-import { FileChunk } from "./manifest.ts";
-import { type ManifestEntry, readManifest } from "./manifest-reader.ts";
+import { Chunk, ChunkReplica } from "../metadata/chunk-record.ts";
+import { DownloadLink } from "./download-link-record.ts";
+import { closedStatuses, StoredFile } from "../metadata/file-record.ts";
+import { FileChunk } from "../metadata/manifest-record.ts";
+import { type ManifestEntry, readManifest } from "../metadata/manifests.ts";
 
 const FILES_PER_ROUND = 100;
 const CHUNKS_PER_STEP = 100;

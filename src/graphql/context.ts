@@ -1,6 +1,6 @@
-import type { User } from "../accounts/user.ts";
+import type { User } from "../accounts/user-record.ts";
 import { InvalidTokenError, StowageError, UnauthenticatedError } from "../errors.ts";
-import type { PublicUrl } from "../public-url.ts";
+import type { PublicUrl } from "../http/public-url.ts";
 
 /** What a resolver knows of the request it works for. */
 export interface GraphQLContext {

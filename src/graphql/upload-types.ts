@@ -1,6 +1,6 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
-import type { StoredFile } from "../files/file.ts";
+import type { StoredFile } from "../metadata/file-record.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
 import { isLive } from "../uploads/upload-service.ts";
 import { FileType } from "./file-types.ts";

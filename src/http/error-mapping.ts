@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, InvalidTokenError, StowageError } from "../errors.ts";
-import { sendError } from "./error-page.ts";
+import { sendError } from "./pages/error-page.ts";
 import { StatusError } from "./status-error.ts";
 
 const statusOf: Record<ErrorCode, number> = {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
-import { requestToken } from "./request-token.ts";
+import { requestToken } from "./auth/request-token.ts";
 
 export interface NodeReadiness {
   name: string;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import { checkIdentity, NodeIdentityError } from "../storage/node-identity.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
 import { Deployment, NodeRecord } from "./node-record.ts";

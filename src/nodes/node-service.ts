@@ -1,6 +1,6 @@
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import { BadUserInputError } from "../errors.ts";
-import type { NodeReport } from "../storage/node-health.ts";
+import type { NodeReport } from "../storage/cluster/node-health.ts";
 import type { NodeRegistry } from "./node-registry.ts";
 import type { NodeUsageCounter } from "./node-usage.ts";
 

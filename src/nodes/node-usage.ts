@@ -1,5 +1,5 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 
 export interface NodeUsage {
   chunks: number;

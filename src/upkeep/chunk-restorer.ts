@@ -1,8 +1,8 @@
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import { BlobExistsError } from "../storage/blob-errors.ts";
-import { copyBlob } from "../storage/copy-blob.ts";
+import { copyBlob } from "../storage/cluster/copy-blob.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
-import { addReplica, dropReplicas, findChunk, isWanted, lockReplicas } from "./chunk-rows.ts";
+import { addReplica, dropReplicas, findChunk, isWanted, lockReplicas } from "../metadata/chunks.ts";
 import type { HeldLease } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { RateLimiter } from "./rate-limiter.ts";

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import type { ChunkRestorer, RestoreOutcome } from "./chunk-restorer.ts";
 import { CopiesTurn } from "./copies-turn.ts";
 import type { HeldLease, Leases, WaitOptions } from "./leases.ts";

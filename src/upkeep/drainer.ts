@@ -1,4 +1,4 @@
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
 import { chunksOn, type DrainOptions, type DrainProgress, drainNode } from "./drain.ts";
 import type { Leases } from "./leases.ts";

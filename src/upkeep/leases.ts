@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Database, EntityManager } from "../database.ts";
+import type { Database, EntityManager } from "../database/database.ts";
 import { ServiceUnavailableError } from "../errors.ts";
 
 /** Long enough for a slow disk or a database that fails over, short enough for a dead holder's work to be taken up. */

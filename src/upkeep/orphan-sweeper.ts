@@ -1,4 +1,4 @@
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import type { ListedBlob, PhysicalNode } from "../storage/storage-node.ts";
 import type { RepairQueue } from "./repair-queue.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";

@@ -1,4 +1,4 @@
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
 import { CopiesTurn } from "./copies-turn.ts";
 import type { Leases, WaitOptions } from "./leases.ts";

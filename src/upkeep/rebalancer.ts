@@ -1,4 +1,4 @@
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
 import type { HeldLease, Leases } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";

@@ -1,5 +1,5 @@
-import type { Database } from "../database.ts";
-import { Repair, type RepairReason } from "./repair.ts";
+import type { Database } from "../database/database.ts";
+import { Repair, type RepairReason } from "./repair-record.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
 
 /** Reports are gathered for so long, so that a thousand bad reads are one statement. */

@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
 import type { HeldLease, Leases } from "./leases.ts";
-import type { Repair } from "./repair.ts";
+import type { Repair } from "./repair-record.ts";
 import type { RepairQueue } from "./repair-queue.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
 

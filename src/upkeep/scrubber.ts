@@ -1,15 +1,15 @@
 import pLimit from "p-limit";
-import type { Database } from "../database.ts";
+import type { Database } from "../database/database.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
-import { findChunk } from "./chunk-rows.ts";
+import { findChunk } from "../metadata/chunks.ts";
 import type { HeldLease, Leases, WaitOptions } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { RepairQueue } from "./repair-queue.ts";
 import { type KnownChunk, verifyReplica } from "./replica.ts";
-import { Scrub } from "./scrub.ts";
+import { Scrub } from "./scrub-record.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
-import type { UpkeepRequest } from "./upkeep-request.ts";
+import type { UpkeepRequest } from "./upkeep-request-record.ts";
 import type { UpkeepRequests } from "./upkeep-requests.ts";
 
 const LEASE = "scrub";

@@ -1,6 +1,6 @@
-import { clockWatch, mayExpire } from "../clock-watch.ts";
-import type { Database } from "../database.ts";
-import { sweepChunks } from "./chunk-census.ts";
+import type { Database } from "../database/database.ts";
+import { clockWatch, mayExpire } from "../runtime/clock-watch.ts";
+import { sweepChunks } from "../metadata/chunk-census.ts";
 import type { Leases } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import { ORPHAN_AGE_MS, type SweptNode, sweepOrphans, TooManyOrphansError } from "./orphan-sweeper.ts";

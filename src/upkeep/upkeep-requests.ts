@@ -1,5 +1,5 @@
-import type { Database } from "../database.ts";
-import { type UpkeepAct, UpkeepRequest } from "./upkeep-request.ts";
+import type { Database } from "../database/database.ts";
+import { type UpkeepAct, UpkeepRequest } from "./upkeep-request-record.ts";
 
 /** What administrators asked for and is not done yet, kept in the database: whoever has the time does it. */
 export class UpkeepRequests {

@@ -1,5 +1,5 @@
-import type { Database } from "../database.ts";
-import { underReplicated } from "./chunk-census.ts";
+import type { Database } from "../database/database.ts";
+import { underReplicated } from "../metadata/chunk-census.ts";
 import { ChunkRestorer } from "./chunk-restorer.ts";
 import { chunksOn, type DrainOptions, type DrainProgress } from "./drain.ts";
 import { Drainer } from "./drainer.ts";
@@ -11,7 +11,7 @@ import type { RebalanceOptions, RebalanceProgress } from "./rebalance.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import type { RepairQueue } from "./repair-queue.ts";
 import { Repairer } from "./repairer.ts";
-import type { Scrub } from "./scrub.ts";
+import type { Scrub } from "./scrub-record.ts";
 import { Scrubber, type ScrubNodeOptions } from "./scrubber.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";

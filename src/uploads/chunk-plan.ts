@@ -1,5 +1,5 @@
 import { BadUserInputError } from "../errors.ts";
-import type { StoredFile } from "../files/file.ts";
+import type { StoredFile } from "../metadata/file-record.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
 
 export interface ChunkPlan {

@@ -1,16 +1,16 @@
 import pLimit, { type LimitFunction } from "p-limit";
 import { v7 as uuidv7 } from "uuid";
-import type { User } from "../accounts/user.ts";
-import { clockWatch } from "../clock-watch.ts";
-import type { Database } from "../database.ts";
+import type { User } from "../accounts/user-record.ts";
+import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
-import { parseDigest } from "../files/digest.ts";
-import type { StoredFile } from "../files/file.ts";
-import { isId } from "../files/id.ts";
+import { parseDigest } from "../metadata/digest.ts";
+import type { StoredFile } from "../metadata/file-record.ts";
+import { isId } from "../metadata/id.ts";
+import { clockWatch } from "../runtime/clock-watch.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
 import { receiveChunk, wrongSize } from "./chunk-receiver.ts";
-import { digestAt, findUpload, recordChunk, type StoredChunk } from "./chunk-record.ts";
+import { digestAt, findUpload, recordChunk, type StoredChunk } from "../metadata/record-chunk.ts";
 import { clockJumped, refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {

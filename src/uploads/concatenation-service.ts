@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { LockMode } from "@mikro-orm/core";
 import { countCompleted } from "../accounts/storage-counters.ts";
-import type { User } from "../accounts/user.ts";
-import type { Database, EntityManager } from "../database.ts";
+import type { User } from "../accounts/user-record.ts";
+import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
-import { StoredFile } from "../files/file.ts";
-import { isId } from "../files/id.ts";
+import { StoredFile } from "../metadata/file-record.ts";
+import { isId } from "../metadata/id.ts";
 import { MAX_CHUNKS } from "./chunk-plan.ts";
-import { chunkDigests } from "./received-chunks.ts";
-import { TusUpload } from "./tus-upload.ts";
+import { chunkDigests } from "../metadata/received-chunks.ts";
+import { TusUpload } from "./tus-upload-record.ts";
 import { planUpload, type UploadPlan } from "./upload-request.ts";
 import { newUpload, refuseClosed, type TusCreation, type UploadOptions } from "./upload-service.ts";
 

@@ -1,6 +1,6 @@
 import { countClosed } from "../accounts/storage-counters.ts";
-import type { Database, EntityManager } from "../database.ts";
-import { StoredFile } from "../files/file.ts";
+import type { Database, EntityManager } from "../database/database.ts";
+import { StoredFile } from "../metadata/file-record.ts";
 
 const UPLOADS_PER_READ = 100;
 

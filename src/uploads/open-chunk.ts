@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import { BlockChecksums } from "../storage/block-checksums.ts";
 import type { BlobWriter, StorageNode } from "../storage/storage-node.ts";
-import type { StoredChunk } from "./chunk-record.ts";
+import type { StoredChunk } from "../metadata/record-chunk.ts";
 
 /** A chunk that is being written, and may end before it is full. */
 export class OpenChunk {

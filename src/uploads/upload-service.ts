@@ -3,19 +3,19 @@ import { LockMode, UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
-import type { User } from "../accounts/user.ts";
-import { clockWatch, SETTLED_MS } from "../clock-watch.ts";
-import type { Database, EntityManager } from "../database.ts";
+import type { User } from "../accounts/user-record.ts";
+import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, ServiceUnavailableError, StowageError } from "../errors.ts";
-import { parseDigest } from "../files/digest.ts";
-import { StoredFile } from "../files/file.ts";
+import { parseDigest } from "../metadata/digest.ts";
+import { StoredFile } from "../metadata/file-record.ts";
 import { filenameKey } from "../files/filename.ts";
-import { isId } from "../files/id.ts";
+import { isId } from "../metadata/id.ts";
 import { findPage, type Page, type PageRequest } from "../files/page.ts";
+import { clockWatch, SETTLED_MS } from "../runtime/clock-watch.ts";
 import { type ChunkRange, chunksInAll, missingChunks } from "./chunk-plan.ts";
 import { expireUpload } from "./expiry.ts";
-import { chunkDigests, receivedRanges } from "./received-chunks.ts";
-import { TusUpload } from "./tus-upload.ts";
+import { chunkDigests, receivedRanges } from "../metadata/received-chunks.ts";
+import { TusUpload } from "./tus-upload-record.ts";
 import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } from "./upload-request.ts";
 
 export interface UploadOptions extends UploadLimits {

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { ClockWatch, SETTLED_MS } from "../../src/clock-watch.ts";
+import { ClockWatch, SETTLED_MS } from "../../src/runtime/clock-watch.ts";
 import { Client } from "../support/client.ts";
 import { dialects } from "../support/databases.ts";
 import { startService } from "../support/service.ts";

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { countCompleted } from "../../src/accounts/storage-counters.ts";
-import { User } from "../../src/accounts/user.ts";
-import { Database } from "../../src/database.ts";
+import { User } from "../../src/accounts/user-record.ts";
+import { Database } from "../../src/database/database.ts";
 import { dialects, newDatabaseUrl } from "../support/databases.ts";
 
 describe.each(dialects)("QuotaService on %s", (dialect) => {

@@ -2,7 +2,7 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { Database } from "../../src/database.ts";
+import { Database } from "../../src/database/database.ts";
 import { Client } from "../support/client.ts";
 import { acceptanceDialects } from "../support/databases.ts";
 import { blobFile } from "../support/node-folders.ts";

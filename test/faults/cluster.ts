@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { Database } from "../../src/database.ts";
+import { Database } from "../../src/database/database.ts";
 import { type Dialect, newDatabaseUrl } from "../support/databases.ts";
 import { MySqlServer } from "../support/mysql-server.ts";
 import { RoundRobin } from "../support/round-robin.ts";

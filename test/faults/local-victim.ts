@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { LocalNode } from "../../src/storage/local-node.ts";
+import { LocalNode } from "../../src/storage/local/local-node.ts";
 import type { PhysicalNode } from "../../src/storage/storage-node.ts";
 import { blobFile } from "../support/node-folders.ts";
 import { flipBit, type Victim } from "./victim.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, paginateListObjectsV2 } from "@aws-sdk/client-s3";
-import { LARGEST_RESERVATION, MemoryBudget } from "../../src/storage/memory-budget.ts";
-import { S3Node } from "../../src/storage/s3-node.ts";
+import { LARGEST_RESERVATION, MemoryBudget } from "../../src/storage/s3/memory-budget.ts";
+import { S3Node } from "../../src/storage/s3/s3-node.ts";
 import type { PhysicalNode } from "../../src/storage/storage-node.ts";
 import { FaultProxy, type Fault as ProxyFault } from "../support/fault-proxy.ts";
 import { type TestBucket, testBucket } from "../support/s3-bucket.ts";

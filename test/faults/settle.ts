@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLogger } from "../../src/logging.ts";
 import { NodeRegistry } from "../../src/nodes/node-registry.ts";
+import { createLogger } from "../../src/setup/logging.ts";
 import type { PhysicalNode } from "../../src/storage/storage-node.ts";
-import { sweepChunks } from "../../src/upkeep/chunk-census.ts";
+import { sweepChunks } from "../../src/metadata/chunk-census.ts";
 import { sweepOrphans } from "../../src/upkeep/orphan-sweeper.ts";
 import { RepairQueue } from "../../src/upkeep/repair-queue.ts";
 import { inspect } from "./check.ts";

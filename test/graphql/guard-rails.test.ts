@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { Database } from "../../src/database.ts";
+import { Database } from "../../src/database/database.ts";
 import { Client, failureOf, type GraphQLAnswer } from "../support/client.ts";
 import { dialects, newDatabaseUrl } from "../support/databases.ts";
 import { startService, type TestService } from "../support/service.ts";

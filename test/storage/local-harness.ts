@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { open, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { blobPath } from "../../src/storage/blob-path.ts";
-import { LocalNode } from "../../src/storage/local-node.ts";
+import { LocalNode } from "../../src/storage/local/local-node.ts";
 import type { StoredBlob } from "../../src/storage/storage-node.ts";
 import { temporaryDirectory } from "./blobs.ts";
 

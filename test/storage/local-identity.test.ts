@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
-import { LocalNode } from "../../src/storage/local-node.ts";
+import { LocalNode } from "../../src/storage/local/local-node.ts";
 import { readAll, store, temporaryDirectory } from "./blobs.ts";
 import { openLocal } from "./local-harness.ts";
 import { describePhysicalNode } from "./physical-node-contract.ts";

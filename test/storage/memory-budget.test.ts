@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { MemoryBudget } from "../../src/storage/memory-budget.ts";
+import { MemoryBudget } from "../../src/storage/s3/memory-budget.ts";
 
 /** Lets everything happen that doesn't wait for anything else. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));

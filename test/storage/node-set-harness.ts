@@ -1,7 +1,7 @@
 import { v7 } from "uuid";
 import { InsufficientStorageError } from "../../src/errors.ts";
-import { NodeSet, type NodeSetOptions } from "../../src/storage/node-set.ts";
-import { rankNodes } from "../../src/storage/placement.ts";
+import { NodeSet, type NodeSetOptions } from "../../src/storage/cluster/node-set.ts";
+import { rankNodes } from "../../src/storage/cluster/placement.ts";
 import { idsOf } from "./blobs.ts";
 import { FaultyNode } from "./faulty-node.ts";
 import { type LocalHarness, openLocal } from "./local-harness.ts";

@@ -1,7 +1,7 @@
 import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
 import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError } from "../../src/errors.ts";
-import { NodeSet } from "../../src/storage/node-set.ts";
+import { NodeSet } from "../../src/storage/cluster/node-set.ts";
 import { BLOCK_SIZE } from "../../src/storage/storage-node.ts";
 import { idsOf, MIB, makeBlob, readAll, readUntilEnd, store, writeBytes } from "./blobs.ts";
 import { openLocal } from "./local-harness.ts";

@@ -1,6 +1,6 @@
 import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
-import { rankNodes, type WeightedNode } from "../../src/storage/placement.ts";
+import { rankNodes, type WeightedNode } from "../../src/storage/cluster/placement.ts";
 
 const ids = Array.from({ length: 20_000 }, () => v7());
 const equal = (...names: string[]): WeightedNode[] => names.map((name) => ({ name, weight: 1e12 }));

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 import { v7 } from "uuid";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { MemoryBudget } from "../../src/storage/memory-budget.ts";
-import { S3Node } from "../../src/storage/s3-node.ts";
+import { MemoryBudget } from "../../src/storage/s3/memory-budget.ts";
+import { S3Node } from "../../src/storage/s3/s3-node.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { freePort } from "../support/mysql-server.ts";
 import { testBucket } from "../support/s3-bucket.ts";

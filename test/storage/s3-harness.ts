@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
-import { MemoryBudget } from "../../src/storage/memory-budget.ts";
-import type { S3Limits } from "../../src/storage/s3-bucket.ts";
-import { S3Node } from "../../src/storage/s3-node.ts";
+import { MemoryBudget } from "../../src/storage/s3/memory-budget.ts";
+import type { S3Limits } from "../../src/storage/s3/s3-bucket.ts";
+import { S3Node } from "../../src/storage/s3/s3-node.ts";
 import type { StoredBlob } from "../../src/storage/storage-node.ts";
 import { testBucket } from "../support/s3-bucket.ts";
 import { MIB } from "./blobs.ts";

@@ -7,8 +7,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { v7 } from "uuid";
 import { describe, expect, test } from "vitest";
-import { MemoryBudget } from "../../src/storage/memory-budget.ts";
-import { S3Node } from "../../src/storage/s3-node.ts";
+import { MemoryBudget } from "../../src/storage/s3/memory-budget.ts";
+import { S3Node } from "../../src/storage/s3/s3-node.ts";
 import { BLOCK_SIZE } from "../../src/storage/storage-node.ts";
 import { testBucket } from "../support/s3-bucket.ts";
 import { idsOf, MIB, makeBlob, readAll, readUntilEnd, store, writeBytes } from "./blobs.ts";

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { User } from "../../src/accounts/user.ts";
-import { compose } from "../../src/compose.ts";
-import { readConfig } from "../../src/config.ts";
-import { Database, type EntityManager } from "../../src/database.ts";
-import { createLogger } from "../../src/logging.ts";
+import { User } from "../../src/accounts/user-record.ts";
+import { Database, type EntityManager } from "../../src/database/database.ts";
+import { compose } from "../../src/server/compose.ts";
+import { readConfig } from "../../src/setup/config.ts";
+import { createLogger } from "../../src/setup/logging.ts";
 import { Client } from "./client.ts";
 import { type Dialect, newDatabaseUrl } from "./databases.ts";
 

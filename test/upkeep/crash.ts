@@ -1,4 +1,4 @@
-import type { Database } from "../../src/database.ts";
+import type { Database } from "../../src/database/database.ts";
 import type { BlobWriter, PhysicalNode } from "../../src/storage/storage-node.ts";
 
 export class Crash extends Error {}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { Database } from "../../src/database.ts";
+import { Database } from "../../src/database/database.ts";
 import { type HeldLease, LeaseLostError, Leases } from "../../src/upkeep/leases.ts";
 import { temporaryDirectory } from "../storage/blobs.ts";
 import { dialects, newDatabaseUrl } from "../support/databases.ts";

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { type FileUpload, GRAPHQL_MULTIPART_REQUEST_SPEC_URL as SPEC, Upload } from "graphql-upload-ts";
-import { RequestBodyError, tooLarge } from "../../http/request-body-error.ts";
-import { RequestBytes } from "../../http/request-bytes.ts";
+import { RequestBodyError, tooLarge } from "../../http/body/request-body-error.ts";
+import { RequestBytes } from "../../http/body/request-bytes.ts";
 import { type MultipartPart, MultipartReader } from "./multipart-reader.ts";
 import { boundaryOf, MultipartError } from "./part-header.ts";
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { v7 as uuidv7 } from "uuid";
-import type { CommonHeaders } from "../common-headers.ts";
+import type { CommonHeaders } from "./common-headers.ts";
 
 /** What Node's parser says of a request that it refuses; `rawPacket` is where it failed. */
 interface ParserError extends Error {

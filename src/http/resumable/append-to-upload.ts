@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import { refuseClosed } from "../../uploads/upload-service.ts";
-import { uploadId } from "../upload-id.ts";
+import { uploadId } from "../sequential/upload-id.ts";
 import { booleanItem, integerItem, PARTIAL_UPLOAD, stateHeaders } from "./resumable-headers.ts";
 import type { ResumableRequest } from "./resumable-services.ts";
 import { takeBytes } from "./take-bytes.ts";

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { parseItem } from "structured-headers";
-import type { StoredFile } from "../../files/file.ts";
+import type { StoredFile } from "../../metadata/file-record.ts";
 import { header } from "../request-header.ts";
 
 /** The iteration of the draft that is served; the draft bumps it when old and new don't understand each other. */

@@ -1,5 +1,5 @@
 import type { FastifySchema } from "fastify";
-import { progressSchema } from "../upload-progress.ts";
+import { progressSchema } from "../chunks/upload-progress.ts";
 
 const text = (description: string) => ({ type: "string", description });
 const none = (description: string) => ({ description, type: "null" });

@@ -1,5 +1,5 @@
 import { StowageError } from "../../errors.ts";
-import type { StoredFile } from "../../files/file.ts";
+import type { StoredFile } from "../../metadata/file-record.ts";
 import { sendInterim } from "./interim-response.ts";
 import type { ResumableRequest } from "./resumable-services.ts";
 import type { Stretch } from "./upload-length.ts";

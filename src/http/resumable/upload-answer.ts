@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
-import type { StoredFile } from "../../files/file.ts";
-import { uploadProgress } from "../upload-progress.ts";
+import type { StoredFile } from "../../metadata/file-record.ts";
+import { uploadProgress } from "../chunks/upload-progress.ts";
 import { resumablePath, stateHeaders } from "./resumable-headers.ts";
 import type { ResumableRequest } from "./resumable-services.ts";
 

@@ -1,4 +1,4 @@
-import type { StoredFile } from "../../files/file.ts";
+import type { StoredFile } from "../../metadata/file-record.ts";
 import { integerItem } from "./resumable-headers.ts";
 import type { ResumableRequest } from "./resumable-services.ts";
 import { inconsistentLength } from "./upload-problem.ts";

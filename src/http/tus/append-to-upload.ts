@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError, StowageError } from "../../errors.ts";
-import { uploadId } from "../upload-id.ts";
+import { uploadId } from "../sequential/upload-id.ts";
 import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders } from "./tus-headers.ts";
 import type { TusRequest } from "./tus-services.ts";
 import { isFinal } from "./upload-concat.ts";

@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
-import type { StoredFile } from "../../files/file.ts";
+import type { StoredFile } from "../../metadata/file-record.ts";
 import type { UploadRequest } from "../../uploads/upload-request.ts";
 import type { TusCreation } from "../../uploads/upload-service.ts";
 import { header } from "../request-header.ts";

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
-import type { StoredFile } from "../../files/file.ts";
+import type { StoredFile } from "../../metadata/file-record.ts";
 import { type ChecksumClaim, checksumAlgorithms } from "../../uploads/body-checksum.ts";
 import { header } from "../request-header.ts";
 

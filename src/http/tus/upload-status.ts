@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { refuseClosed } from "../../uploads/upload-service.ts";
-import { uploadId } from "../upload-id.ts";
+import { uploadId } from "../sequential/upload-id.ts";
 import { progressHeaders } from "./tus-headers.ts";
 import type { TusRequest } from "./tus-services.ts";
 

@@ -13,7 +13,7 @@ import {
   processMultipartRequest,
   type StreamedUpload,
 } from "../../../src/graphql/multipart/graphql-multipart.ts";
-import { RequestBodyError } from "../../../src/http/request-body-error.ts";
+import { RequestBodyError } from "../../../src/http/body/request-body-error.ts";
 
 const LIMITS: MultipartRequestLimits = { maxFieldSize: 100_000, maxFileSize: 10_000_000 };
 const BOUNDARY = "b0undary";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { databaseOptions } from "../../../mikro-orm.config.ts";
-import { Database } from "../../../src/database.ts";
+import { Database } from "../../../src/database/database.ts";
 import { Client } from "../../support/client.ts";
 import { dialects } from "../../support/databases.ts";
 import { filesOnNodes } from "../../support/node-folders.ts";

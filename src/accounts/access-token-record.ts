@@ -1,0 +1,17 @@
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { User } from "./user-record.ts";
+
+export const AccessToken = defineEntity({
+  name: "AccessToken",
+  tableName: "access_tokens",
+  properties: {
+    id: p.uuid().primary(),
+    user: () => p.manyToOne(User).deleteRule("cascade"),
+    /** SHA-256 of the token, which itself is kept nowhere. */
+    tokenHash: p.blob().columnType("binary(32)").unique(),
+    createdAt: p.datetime(3),
+    expiresAt: p.datetime(3).index(),
+    lastUsedAt: p.datetime(3).nullable(),
+  },
+});
+export type AccessToken = InferEntity<typeof AccessToken>;

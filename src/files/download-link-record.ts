@@ -1,0 +1,18 @@
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { StoredFile } from "../metadata/file-record.ts";
+
+export const DownloadLink = defineEntity({
+  name: "DownloadLink",
+  tableName: "download_links",
+  properties: {
+    id: p.uuid().primary(),
+    file: () => p.manyToOne(StoredFile).deleteRule("cascade"),
+    /** SHA-256 of the link's secret, which itself is kept nowhere. */
+    secretHash: p.blob().columnType("binary(32)"),
+    createdAt: p.datetime(3),
+    expiresAt: p.datetime(3).index(),
+    /** For good, whatever the clock says. */
+    revoked: p.boolean().defaultRaw("false"),
+  },
+});
+export type DownloadLink = InferEntity<typeof DownloadLink>;

@@ -1,0 +1,18 @@
+import type { FastifyRequest } from "fastify";
+import { isMediaType, OCTET_STREAM } from "../../uploads/media-type.ts";
+import { header } from "../request-header.ts";
+import { StatusError } from "../status-error.ts";
+
+/** @throws StatusError 415 for a body with a content coding (RFC 9110 section 8.4): it would be kept as it comes */
+export function refuseContentCoding(request: FastifyRequest): void {
+  const codings = header(request, "content-encoding")?.trim().toLowerCase() ?? "";
+  if (codings === "" || codings === "identity") return;
+  const message = "Bytes are kept as they come: send them without Content-Encoding.";
+  throw new StatusError(415, "BAD_USER_INPUT", message);
+}
+
+/** A hook for routes whose bodies are bytes: a label that is no media type is no reason to refuse them. */
+export async function mendContentType({ raw }: FastifyRequest): Promise<void> {
+  const type = raw.headers["content-type"];
+  if (type !== undefined && !isMediaType(type)) raw.headers["content-type"] = OCTET_STREAM;
+}

@@ -1,0 +1,100 @@
+import { stat } from "node:fs/promises";
+import type { Database } from "../database/database.ts";
+
+const TICK_MS = 1_000;
+/** A clock that is set by more than this has jumped; daemons that keep it right do so in smaller steps. */
+const JUMP_MS = 30_000;
+/** A tick that comes later than this wasn't ours to wait for: the machine was suspended, or all clocks were moved. */
+const GAP_MS = 60_000;
+
+/** How long a clock that has jumped has to go on evenly before what it says may expire something for good. */
+export const SETTLED_MS = 3600_000;
+
+/**
+ * Notices that the wall clock jumps, ahead or back, or that the machine was suspended: an age that is reckoned by it says
+ * nothing then, and what can't be undone waits.
+ */
+export class ClockWatch {
+  #wall = Date.now();
+  #steady = performance.now();
+  #jumps = 0;
+  #quietTicks = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** Called at each jump, with the milliseconds ahead. */
+  onJump: (ms: number) => void = () => {};
+
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.#quietTicks++;
+      this.#look(true);
+    }, TICK_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** How often it has jumped up to now. */
+  get jumps(): number {
+    this.#look(false);
+    return this.#jumps;
+  }
+
+  /** Whether it has not jumped, or has gone on evenly for so long since. */
+  isSettled(forMs: number): boolean {
+    return this.jumps === 0 || this.#quietTicks * TICK_MS >= forMs;
+  }
+
+  /** Counts as a jump what was found otherwise. */
+  distrust(): void {
+    this.#jumps++;
+    this.#quietTicks = 0;
+  }
+
+  #look(isTick: boolean): void {
+    const [wall, steady] = [Date.now(), performance.now()];
+    const ahead = wall - this.#wall - (steady - this.#steady);
+    const isGap = this.#timer !== undefined && wall - this.#wall > GAP_MS;
+    if (Math.abs(ahead) > JUMP_MS || isGap) {
+      this.#jumps++;
+      this.#quietTicks = 0;
+      this.onJump(isGap ? wall - this.#wall : ahead);
+    } else if (!isTick) return;
+    this.#wall = wall;
+    this.#steady = steady;
+  }
+}
+
+/** The process's. */
+export const clockWatch = new ClockWatch();
+
+/** A service that was away for longer may have come back with another clock. */
+const AWAY_MS = 3600_000;
+
+/**
+ * Compares the clock with when the embedded database was last written to, since that has no clock of its own; to be
+ * called before it is opened. @returns the milliseconds between, where they are too many to expire anything at once
+ */
+export async function distrustAfterAbsence(path: string): Promise<number | undefined> {
+  const times = [path, `${path}-wal`].map((file) =>
+    stat(file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
+  );
+  const last = Math.max(...(await Promise.all(times)));
+  const ms = Date.now() - last;
+  if (last === 0 || Math.abs(ms) <= AWAY_MS) return undefined;
+  clockWatch.distrust();
+  return ms;
+}
+
+/** Whether our clock may decide what can't be undone: it is settled, and as the database's is. */
+export async function mayExpire(database: Database): Promise<boolean> {
+  if (!clockWatch.isSettled(SETTLED_MS)) return false;
+  if (database.dialect === "sqlite") return true;
+  const now = "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000 as now";
+  const [row] = await database.read((em) => em.execute<{ now: number | string }[]>(now));
+  return Math.abs(Number(row?.now) - Date.now()) < JUMP_MS;
+}

@@ -1,0 +1,299 @@
+import { DataUnavailableError, ServiceUnavailableError } from "../../errors.ts";
+import { CorruptBlobError, MissingBlobError } from "../blob-errors.ts";
+import { everyOne } from "./every-one.ts";
+import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
+import { inTime, NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
+import { rankNodes } from "./placement.ts";
+import { whenPrepared } from "../preparation.ts";
+import { nothingStored, type Replica, ReplicatedWriter } from "./replicated-writer.ts";
+import type {
+  BlobWriter,
+  ByteRange,
+  ListedBlob,
+  NodeStatus,
+  PhysicalNode,
+  StorageNode,
+  StoredBlob,
+} from "../storage-node.ts";
+
+export type DamageReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED";
+
+export interface NodeSetOptions {
+  nodes: readonly PhysicalNode[];
+  /** Copies of each blob. */
+  replicas: number;
+  /** Copies without which a write is refused; null for as many as can be had, at least one. */
+  writeQuorum?: number | null;
+  logger: StorageLogger;
+  name?: string;
+  /** Milliseconds that a node may take for a step, such as the next buffer, before another takes its place. */
+  nodeTimeoutMs?: number;
+  /** How long the answer of a probe is good for. */
+  probeMaxAgeMs?: number;
+  /** Called before each probe of a node: rejects when the place is not the node that it should be. */
+  admit?: (node: PhysicalNode) => Promise<void>;
+  /**
+   * Told when a read finds a copy missing or corrupt on a node that is up, and when a write ends with fewer copies than
+   * wanted; then `node` is this set's name, and the blob's row isn't there yet. The same damage may be told again.
+   */
+  onDamage?: (blobId: string, node: string, reason: DamageReason) => void;
+  /** Whether anybody may still ask for the blob: a read that finds it gone is no failure where nobody may. */
+  isWanted?: (blobId: string) => Promise<boolean>;
+  /** Called when a node takes blobs, at first or again. */
+  onReturn?: () => void;
+}
+
+/** Of the timeout: with the write quorum reached, the other copies get so much more. */
+const GRACE = 0.1;
+const LONGEST_PROBE_MS = 5_000;
+
+/** Several nodes as one: blobs are spread over them, each in as many copies as wanted. */
+export class NodeSet implements StorageNode {
+  readonly name: string;
+  readonly nodes: ReadonlyMap<string, PhysicalNode>;
+  readonly replicas: number;
+  readonly #quorum: number | null;
+  readonly #timeoutMs: number;
+  readonly #health: ReadonlyMap<string, NodeHealth>;
+  readonly #logger: StorageLogger;
+  readonly #onDamage: NonNullable<NodeSetOptions["onDamage"]>;
+  readonly #isWanted: NonNullable<NodeSetOptions["isWanted"]>;
+  /** Whether the last blob got fewer copies than wanted. */
+  #isShort = false;
+  readonly #unknownNodes = new Set<string>();
+
+  constructor(options: NodeSetOptions) {
+    const { nodes, replicas, logger, writeQuorum = null, probeMaxAgeMs = 10_000, admit = async () => {} } = options;
+    this.name = options.name ?? "all";
+    this.nodes = new Map(nodes.map((node) => [node.name, node]));
+    this.replicas = replicas;
+    this.#quorum = writeQuorum;
+    this.#timeoutMs = options.nodeTimeoutMs ?? 30_000;
+    const probeTimeoutMs = Math.min(LONGEST_PROBE_MS, this.#timeoutMs);
+    const health = { logger, probeMaxAgeMs, probeTimeoutMs, admit, onReturn: options.onReturn ?? (() => {}) };
+    this.#health = new Map(nodes.map((node) => [node.name, new NodeHealth(node, health)]));
+    this.#logger = logger;
+    this.#onDamage = options.onDamage ?? (() => {});
+    this.#isWanted = options.isWanted ?? (async () => true);
+    if (this.nodes.size < nodes.length) throw new RangeError("Two storage nodes have the same name");
+    if (replicas < 1 || replicas > nodes.length) {
+      throw new RangeError(`${nodes.length} storage nodes can't hold ${replicas} copies`);
+    }
+    if (writeQuorum !== null && (writeQuorum < 1 || writeQuorum > replicas)) {
+      throw new RangeError(`A write quorum of ${writeQuorum} doesn't fit ${replicas} copies`);
+    }
+  }
+
+  async create(id: string, size: number, signal?: AbortSignal, owner?: string): Promise<BlobWriter> {
+    signal?.throwIfAborted();
+    let order = this.#placement(id, size);
+    if (order.length === 0) {
+      await Promise.all(Array.from(this.#health.values(), (health) => health.probe()));
+      order = this.#placement(id, size);
+    }
+    const started: Replica[] = [];
+    const giveUp = async (error: unknown) => {
+      await Promise.all(started.map(({ writer }) => writer.abort()));
+      throw error;
+    };
+    const failures: unknown[] = [];
+    while (started.length < this.replicas && order.length > 0) {
+      const next = order.splice(0, this.replicas - started.length);
+      for (const { name } of next) this.#health.get(name)?.reserve(size);
+      let creating: Promise<BlobWriter>[] = [];
+      const begin = () => {
+        creating = next.map((node) => node.create(id, size, signal));
+        return settleInTime(creating, this.#patience(started.length));
+      };
+      const outcomes = await whenPrepared(next, { id, size, owner, signal }, begin).catch(giveUp);
+      for (const [index, node] of next.entries()) {
+        const outcome = outcomes[index] as PromiseSettledResult<BlobWriter>;
+        if (outcome.status === "fulfilled") {
+          started.push({ node, writer: outcome.value });
+          continue;
+        }
+        // It may still come, too late.
+        creating[index]?.then((writer) => writer.abort()).catch(() => {});
+        if (signal?.aborted) continue;
+        failures.push(outcome.reason);
+        this.#onFailure(id, node, outcome.reason, "create");
+      }
+      if (signal?.aborted) await giveUp(signal.reason);
+    }
+    if (started.length < (this.#quorum ?? 1)) await giveUp(nothingStored(failures, false));
+    return this.#writer(id, size, started, failures, signal);
+  }
+
+  async *read(blob: StoredBlob, range: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    let position = range.start;
+    const failures: unknown[] = [];
+    for (const node of this.#holders(blob)) {
+      const reading = node.read(blob, { start: position, end: range.end }, signal)[Symbol.asyncIterator]();
+      // An error that the caller throws into the generator, as a destroyed stream does, isn't the node's.
+      let callersTurn = false;
+      let isStalled = false;
+      try {
+        for (;;) {
+          const { done, value } = await inTime(reading.next(), this.#timeoutMs);
+          if (done) break;
+          position += value.length;
+          callersTurn = true;
+          yield value;
+          callersTurn = false;
+        }
+        if (position === range.end) return;
+        throw new Error(`The node ended the blob at byte ${position}`);
+      } catch (error) {
+        if (callersTurn) throw error;
+        signal?.throwIfAborted();
+        isStalled = error instanceof NodeTimeoutError;
+        failures.push(error);
+        if (!(error instanceof MissingBlobError) || (await this.#isWanted(blob.id).catch(() => true))) {
+          this.#onFailure(blob.id, node, error, "read");
+        }
+      } finally {
+        // Frees its resources; one that stalls does so when it goes on.
+        const closing = reading.return?.().catch(() => {});
+        if (!isStalled) await closing;
+      }
+    }
+    throw new DataUnavailableError(new AggregateError(failures, `No node could give blob ${blob.id} at ${position}`));
+  }
+
+  /** A node that isn't configured any more is passed over: its blobs are orphans, should it come back. */
+  async remove(blob: Pick<StoredBlob, "id" | "nodes">): Promise<void> {
+    await everyOne(this.#named(blob), (node) => inTime(node.remove(blob), this.#timeoutMs));
+  }
+
+  /** A blob is listed once for each node that holds it. */
+  async *list(): AsyncGenerator<ListedBlob, void, void> {
+    for (const node of this.nodes.values()) yield* node.list();
+  }
+
+  async removeLeftovers(olderThan: Date): Promise<void> {
+    const up = [...this.nodes.values()].filter(({ name }) => this.#health.get(name)?.isUp);
+    await everyOne(up, (node) => node.removeLeftovers(olderThan));
+  }
+
+  /** Resolves when at least one node can take blobs. */
+  async probe(): Promise<NodeStatus> {
+    const all = await Promise.all(Array.from(this.#health.values(), (health) => health.probe()));
+    const up = all.filter(({ state }) => state === "UP");
+    if (up.length === 0) {
+      const errors = all.flatMap(({ error }) => error ?? []);
+      throw new ServiceUnavailableError(undefined, new AggregateError(errors, "No storage node takes blobs"));
+    }
+    const known = up.flatMap(({ freeBytes }) => freeBytes ?? []);
+    return { freeBytes: known.length === up.length ? known.reduce((sum, bytes) => sum + bytes, 0) : null };
+  }
+
+  /**
+   * Probes the nodes whose time it is, so that what happens to them is noticed also while nobody asks for them.
+   * @param anyway the names of those that are probed in any case
+   */
+  async probeDue(anyway: readonly string[] = []): Promise<void> {
+    const due = Array.from(this.#health).filter(([name, health]) => health.isProbeDue || anyway.includes(name));
+    await Promise.all(due.map(([, health]) => health.probe()));
+  }
+
+  /** From now on these nodes, and no others, take no new blobs. Names of nodes that there aren't are passed over. */
+  setDraining(names: Iterable<string>): void {
+    const draining = new Set(names);
+    for (const [name, health] of this.#health) health.setDraining(draining.has(name));
+  }
+
+  /** Each node as its last probe found it, a few seconds ago at most. */
+  async status(): Promise<NodeReport[]> {
+    return await Promise.all(Array.from(this.#health.values(), (health) => health.recent()));
+  }
+
+  /** The nodes that may take a copy of the blob, none of those named: the preferred first, those without room last. */
+  place(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[] {
+    return this.#placement(id, size).filter(({ name }) => !except.has(name));
+  }
+
+  /** The nodes that take blobs, the preferred first, those without room or in doubt last. */
+  #placement(id: string, size: number): PhysicalNode[] {
+    const open = Array.from(this.#health.values())
+      .map((health) => ({ health, ...health.latest }))
+      .filter(({ state }) => state === "UP");
+    // A node that can't tell its room, such as a bucket, counts as much as the emptiest that can.
+    const most = Math.max(1, ...open.map(({ freeBytes }) => freeBytes ?? 0));
+    const weighted = open.map(({ name, freeBytes, health }) => {
+      const isPreferred = !health.isDistrusted && (freeBytes === null || freeBytes >= size);
+      return { name, weight: isPreferred ? (freeBytes ?? most) : 0 };
+    });
+    return rankNodes(id, weighted).flatMap((name) => this.nodes.get(name) ?? []);
+  }
+
+  #isRoomElsewhere(size: number, except: ReadonlySet<string>): boolean {
+    return Array.from(this.#health.values()).some((health) => {
+      const { name, state } = health.latest;
+      return !except.has(name) && state === "UP" && health.hasRoomFor(size);
+    });
+  }
+
+  #writer(
+    id: string,
+    size: number,
+    started: readonly Replica[],
+    failures: readonly unknown[],
+    signal?: AbortSignal,
+  ): BlobWriter {
+    const target = {
+      id,
+      size,
+      signal,
+      replicas: this.replicas,
+      quorum: this.#quorum,
+      patience: this.#patience(0),
+      source: this,
+      spares: (except: ReadonlySet<string>) => this.place(id, size, except),
+      isRoomElsewhere: (except: ReadonlySet<string>) => this.#isRoomElsewhere(size, except),
+      onFailure: (node: PhysicalNode, error: unknown, what: "write" | "commit" | "copy") =>
+        this.#onFailure(id, node, error, what),
+      onCopies: (copies: number) => this.#onCopies(id, copies),
+    };
+    return new ReplicatedWriter(target, started, failures);
+  }
+
+  #patience(have: number): Patience {
+    const enough = (this.#quorum ?? this.replicas) - have;
+    return { timeoutMs: this.#timeoutMs, enough, graceMs: this.#timeoutMs * GRACE };
+  }
+
+  #onFailure(blob: string, node: PhysicalNode, error: unknown, what: "create" | "write" | "commit" | "copy" | "read") {
+    const failed = this.#health.get(node.name)?.fail(error, blob, what);
+    const reason = error instanceof CorruptBlobError ? "CORRUPT" : error instanceof MissingBlobError ? "MISSING" : null;
+    // A disk that was unmounted hasn't lost its blobs: it is down, then.
+    if (reason !== null) void failed?.then((isUp) => isUp && this.#onDamage(blob, node.name, reason));
+  }
+
+  #onCopies(blob: string, copies: number): void {
+    const isShort = copies < this.replicas;
+    if (isShort) this.#onDamage(blob, this.name, "UNDER_REPLICATED");
+    if (isShort === this.#isShort) return;
+    this.#isShort = isShort;
+    const message = isShort ? "Blob has fewer copies than wanted" : "Blobs have as many copies as wanted again";
+    this.#logger.warn({ blob, copies, wanted: this.replicas }, message);
+  }
+
+  #named({ id, nodes }: Pick<StoredBlob, "id" | "nodes">): PhysicalNode[] {
+    return nodes.flatMap((name) => {
+      const node = this.nodes.get(name);
+      if (node === undefined && !this.#unknownNodes.has(name)) {
+        this.#unknownNodes.add(name);
+        this.#logger.warn({ blob: id, node: name }, "Blob is on a node that isn't configured");
+      }
+      return node ?? [];
+    });
+  }
+
+  /** In random order, for the load; those known to be down last. */
+  #holders(blob: StoredBlob): PhysicalNode[] {
+    return this.#named(blob)
+      .map((node) => ({ node, turn: Math.random() + (this.#health.get(node.name)?.latest.state === "DOWN" ? 1 : 0) }))
+      .sort((a, b) => a.turn - b.turn)
+      .map(({ node }) => node);
+  }
+}
