@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { homeOf } from "../metadata/manifests.ts";
 import { NODES_INTERVAL_MS } from "../setup/storage-setup.ts";
 import type { RestoreOutcome } from "../upkeep/chunk-restorer.ts";
 import { AdminError } from "./admin-error.ts";
@@ -12,11 +13,6 @@ const LOOK_MS = 1_000;
 const REST_FACTOR = 9;
 const MOST_LISTED = 20;
 
-const ENTRY = `
-  select file.id, file.filename, owner.username, entry.offset
-  from file_chunks entry join files file on file.id = entry.file_id join users owner on owner.id = file.owner_id
-  where entry.chunk_id = ? limit 1`;
-
 export async function undrain({ nodes, terminal }: CommandContext, name: string): Promise<void> {
   await nodes.undrain(name);
   terminal.line(`${name} takes new chunks again. What was moved off it stays where it is; see rebalance.`);
@@ -25,7 +21,7 @@ export async function undrain({ nodes, terminal }: CommandContext, name: string)
 export async function drain(context: CommandContext, name: string): Promise<void> {
   const { nodes, storage, terminal, signal, upkeep } = context;
   // Before servers begin to move them.
-  const total = await upkeep.chunksOn(name);
+  const total = await upkeep.drainer.left(name);
   await nodes.drain(name);
   const isConfigured = storage.nodes.has(name);
   if (isConfigured) {
@@ -55,7 +51,7 @@ async function emptyNode(
   const progress = terminal.progress("chunks moved");
   const over = new AbortController();
   const tell = async () => {
-    const left = await upkeep.chunksOn(name);
+    const left = await upkeep.drainer.left(name);
     progress.update(Math.max(total - left, 0), total, failed.size === 0 ? undefined : `${failed.size} can't be moved`);
     return left;
   };
@@ -72,7 +68,7 @@ async function emptyNode(
     for (let left = Number.POSITIVE_INFINITY; left > failed.size; ) {
       failed.clear();
       const onFailed = (id: string, outcome: RestoreOutcome) => void failed.set(id, outcome);
-      await upkeep.drainNode(name, { ...waitPolitely(context), onFailed });
+      await upkeep.drainer.drainNode(name, { ...waitPolitely(context), onFailed });
       // More may have come: a write that was under way when the node was marked.
       left = await tell();
       if (!(await upkeep.drainer.isDraining(name))) {
@@ -94,11 +90,10 @@ async function describeFailures(
   name: string,
   failed: ReadonlyMap<string, RestoreOutcome>,
 ): Promise<string> {
-  type Row = { id: string; filename: string; username: string; offset: number | string };
   const lines: string[] = [];
   for (const [chunk, outcome] of [...failed].slice(0, MOST_LISTED)) {
-    const [entry] = await database.read((em) => em.execute<Row[]>(ENTRY, [chunk]));
-    const where = entry && `of ${entry.filename} (${entry.id}, ${entry.username}) at byte ${entry.offset}`;
+    const home = await database.read((em) => homeOf(em, chunk));
+    const where = home && `of ${home.filename} (${home.id}, ${home.username}) at byte ${home.offset}`;
     const why = outcome === "UNRESTORABLE" ? "no good copy can be read" : "no other node took a copy";
     lines.push(`  chunk ${chunk} ${where ?? "of no file"}: ${why}`);
   }

@@ -1,5 +1,5 @@
 import { replaceNode } from "../nodes/node-registry.ts";
-import { TooManyOrphansError } from "../upkeep/orphan-sweeper.ts";
+import { TooManyOrphansError } from "../upkeep/orphans.ts";
 import { AdminError } from "./admin-error.ts";
 import { type CommandContext, waitPolitely } from "./command-context.ts";
 import { count, formatBytes } from "./format.ts";
@@ -8,7 +8,7 @@ export async function rebalance(context: CommandContext): Promise<void> {
   const { upkeep, terminal } = context;
   const progress = terminal.progress("MiB moved");
   const mib = (bytes: number) => Math.round(bytes / 1024 ** 2);
-  const moved = await upkeep
+  const moved = await upkeep.rebalancer
     .rebalance({
       ...waitPolitely(context),
       onProgress: ({ movedBytes, totalBytes, movedChunks }) =>
@@ -31,7 +31,7 @@ export async function scrub(context: CommandContext, name: string | undefined): 
   for (const { name: node } of chosen.filter(({ state }) => state !== "DOWN")) {
     terminal.line(`${node}: every chunk is read and verified.`);
     const progress = terminal.progress("chunks verified");
-    const pass = await upkeep
+    const pass = await upkeep.scrubber
       .scrubNode(node, {
         ...waitPolitely(context),
         onProgress: ({ verifiedChunks, totalChunks, badChunks }) =>
@@ -50,7 +50,7 @@ export async function sweep(context: CommandContext, name: string, force: boolea
   const { nodes, terminal, upkeep, signal } = context;
   if ((await nodes.report(name)).state === "DOWN") throw new AdminError(`${name} is DOWN; see "status".`);
   try {
-    const { blobs, orphans, strays } = await upkeep.sweepNode(name, { force, signal });
+    const { blobs, orphans, strays } = await upkeep.sweeper.sweepNode(name, { force, signal });
     terminal.line(
       `${name}: ${count(blobs, "blob")} older than a day; ${count(orphans, "orphan")} removed, ${count(strays, "stray")} queued for repair.`,
     );
@@ -67,7 +67,7 @@ export async function replace({ database, nodes, storage, terminal, upkeep }: Co
   if (node.state !== "DOWN") {
     throw new AdminError(`${name} is there, with the disk that belongs to it: nothing to replace.`);
   }
-  const chunks = await upkeep.chunksOn(name);
+  const chunks = await upkeep.drainer.left(name);
   await replaceNode(database, name);
   // They find that everything is missing there, and restore it.
   await upkeep.requests.add("SCRUB", name);

@@ -43,7 +43,7 @@ async function readStatus({ nodes, registry, storage, upkeep }: CommandContext):
   const gone = (await nodes.gone()).map(async (name): Promise<StatusNode> => {
     const facts = { kind: null, usedBytes: null, freeBytes: null, error: "not in STORAGE_NODES" };
     const draining = registry.draining.includes(name);
-    return { name, state: "GONE", draining, chunks: await upkeep.chunksOn(name), ...facts };
+    return { name, state: "GONE", draining, chunks: await upkeep.drainer.left(name), ...facts };
   });
   const requests = [...(await upkeep.requests.find("SCRUB")), ...(await upkeep.requests.find("REBALANCE"))];
   return {

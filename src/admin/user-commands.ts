@@ -1,6 +1,6 @@
 import { QuotaService } from "../accounts/quota-service.ts";
-import type { Role, User } from "../accounts/user-record.ts";
 import { UserDirectory } from "../accounts/user-directory.ts";
+import type { Role, User } from "../accounts/user-record.ts";
 import { parseBytes } from "../setup/setting-types.ts";
 import { AdminError } from "./admin-error.ts";
 import type { CommandContext } from "./command-context.ts";

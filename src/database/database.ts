@@ -4,7 +4,7 @@ import { MikroORM, type Options } from "@mikro-orm/core";
 import type { SqlEntityManager } from "@mikro-orm/sql";
 import { ServiceUnavailableError } from "../errors.ts";
 import { breathe } from "../runtime/event-loop.ts";
-import { syncWayTo } from "../storage/local/durable-folders.ts";
+import { syncWayTo } from "../runtime/folders.ts";
 import { isBusy, isReadOnly, isRolledBack, translated, wasCreatedMeanwhile } from "./database-errors.ts";
 import { EmbeddedDriver } from "./embedded-connection.ts";
 import type { BoundMySqlConnection } from "./mysql-connection.ts";

@@ -4,9 +4,9 @@ import type { User } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { sha256 } from "../metadata/digest.ts";
-import { DownloadLink } from "./download-link-record.ts";
 import { StoredFile } from "../metadata/file-record.ts";
 import { isId } from "../metadata/id.ts";
+import { DownloadLink } from "./download-link-record.ts";
 
 const SECRET_BYTES = 32;
 const MAX_EXPIRY_SECONDS = 365 * 24 * 3600;

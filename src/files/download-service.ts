@@ -1,11 +1,11 @@
 import type { AccountService } from "../accounts/account-service.ts";
 import type { Database } from "../database/database.ts";
 import { DataUnavailableError, InvalidTokenError, NotFoundError, UnauthenticatedError } from "../errors.ts";
-import type { ByteRange, StorageNode, StoredBlob } from "../storage/storage-node.ts";
-import type { DownloadLinkService } from "./download-link-service.ts";
 import { StoredFile } from "../metadata/file-record.ts";
 import { isId } from "../metadata/id.ts";
 import { readManifestAt } from "../metadata/manifests.ts";
+import type { ByteRange, StorageNode, StoredBlob } from "../storage/storage-node.ts";
+import type { DownloadLinkService } from "./download-link-service.ts";
 
 /** Manifest entries read by the first statement, for a range; each further one reads as many times as many. */
 const FIRST_ENTRIES = 2;

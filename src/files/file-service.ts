@@ -4,7 +4,7 @@ import { User } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
 import { StoredFile } from "../metadata/file-record.ts";
-import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "./filename.ts";
+import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "../metadata/filename.ts";
 import { isId } from "../metadata/id.ts";
 import { type ManifestEntry, readManifest, readManifestFrom } from "../metadata/manifests.ts";
 import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";

@@ -1,11 +1,10 @@
 import pLimit from "p-limit";
 import type { Database } from "../database/database.ts";
-import type { StorageNode } from "../storage/storage-node.ts";
-import { Chunk, ChunkReplica } from "../metadata/chunk-record.ts";
-import { DownloadLink } from "./download-link-record.ts";
+import { giveUpReferences, removeChunks } from "../metadata/chunk-freeing.ts";
 import { closedStatuses, StoredFile } from "../metadata/file-record.ts";
-import { FileChunk } from "../metadata/manifest-record.ts";
-import { type ManifestEntry, readManifest } from "../metadata/manifests.ts";
+import { readManifest } from "../metadata/manifests.ts";
+import type { StorageNode } from "../storage/storage-node.ts";
+import { DownloadLink } from "./download-link-record.ts";
 
 const FILES_PER_ROUND = 100;
 const CHUNKS_PER_STEP = 100;
@@ -13,34 +12,17 @@ const REMOVALS_AT_ONCE = 4;
 /** How long the row of a closed upload or a deleted file answers requests that are repeated. */
 const REMEMBERED_MS = 7 * 24 * 3600 * 1000;
 
-/** The file's chunks that no other file refers to. */
-async function ownChunks(database: Database, fileId: string, entries: ManifestEntry[]): Promise<ManifestEntry[]> {
-  const ids = entries.map((entry) => entry.blob.id);
-  const shared = await database.read((em) =>
-    em.find(FileChunk, { chunk: { $in: ids }, file: { $ne: fileId } }, { fields: ["chunk"] }),
-  );
-  const sharedIds = new Set(shared.map((entry) => entry.chunk.id));
-  return entries.filter((entry) => !sharedIds.has(entry.blob.id));
-}
-
-/**
- * Blobs go before their rows: after a crash in between the rows are still there to finish the work by, and nobody can
- * ask for a closed file's bytes.
- */
+/** Frees a closed file's chunks, some at a time; see chunk-freeing.ts for the order. */
 async function freeFile(database: Database, storage: StorageNode, fileId: string, signal: AbortSignal): Promise<void> {
   for (;;) {
     if (signal.aborted) return;
     const entries = await database.read((em) => readManifest(em, fileId, 0, CHUNKS_PER_STEP));
     if (entries.length === 0) break;
-    const own = await ownChunks(database, fileId, entries);
-    const limit = pLimit(REMOVALS_AT_ONCE);
-    await limit.map(own, ({ blob }) => storage.remove(blob));
-    await database.transaction(async (em) => {
-      const chunk = { $in: own.map((entry) => entry.blob.id) };
-      await em.nativeDelete(FileChunk, { file: fileId, offset: { $in: entries.map((entry) => entry.offset) } });
-      await em.nativeDelete(ChunkReplica, { chunk });
-      await em.nativeDelete(Chunk, { id: chunk });
-    });
+    const references = entries.map(({ offset, blob }) => ({ offset, chunkId: blob.id }));
+    const marked = new Set(await database.transaction((em) => giveUpReferences(em, fileId, references)));
+    const blobs = entries.map(({ blob }) => blob).filter(({ id }) => marked.has(id));
+    await pLimit(REMOVALS_AT_ONCE).map(blobs, (blob) => storage.remove(blob));
+    await database.transaction((em) => removeChunks(em, [...marked]));
   }
   await database.transaction((em) =>
     em.nativeUpdate(StoredFile, { id: fileId, freedAt: null }, { freedAt: new Date() }),

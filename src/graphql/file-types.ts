@@ -1,10 +1,10 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Ctx, Field, GraphQLISODateTime, ID, Int, ObjectType, registerEnumType } from "type-graphql";
 import type { CreatedLink } from "../files/download-link-service.ts";
-import type { StoredFile } from "../metadata/file-record.ts";
 import { fileOrders, type ListedChunk } from "../files/file-service.ts";
 import { downloadPath } from "../http/downloads/download-path.ts";
 import type { PublicUrl } from "../http/public-url.ts";
+import type { StoredFile } from "../metadata/file-record.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
 import type { GraphQLContext } from "./context.ts";
 import { connectionOf } from "./page-types.ts";

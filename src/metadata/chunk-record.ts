@@ -12,6 +12,8 @@ export const Chunk = defineEntity({
     /** CRC32 of each 256 KiB block in order, four bytes each, big-endian. */
     blockChecksums: p.blob().columnType("varbinary(1024)"),
     createdAt: p.datetime(3),
+    /** When it was marked for freeing: from then on nothing may refer to it. */
+    freeingAt: p.datetime(3).nullable(),
   },
 });
 export type Chunk = InferEntity<typeof Chunk>;

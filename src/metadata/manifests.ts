@@ -1,4 +1,4 @@
-import type { EntityManager } from "../database/database.ts";
+import type { Database, EntityManager } from "../database/database.ts";
 import type { StoredBlob } from "../storage/storage-node.ts";
 
 /** One chunk of a file: where it stands in the file, and where it lies. */
@@ -62,4 +62,48 @@ export async function readManifestAt(em: EntityManager, fileId: string, position
 /** @returns the entries from the zero-based `index` on, in order, at most `limit` of them, whatever their sizes */
 export async function readManifestFrom(em: EntityManager, fileId: string, index: number, limit: number) {
   return entriesOf(await em.execute<Row[]>(FROM_INDEX, [fileId, limit, index]));
+}
+
+const DIGEST = `
+  select chunk.sha256 from file_chunks entry join chunks chunk on chunk.id = entry.chunk_id
+  where entry.file_id = ? and entry.\`offset\` = ?`;
+/** How many digests a statement reads: memory stays flat however many chunks a file has. */
+const DIGESTS_PER_READ = 20_000;
+const DIGESTS = `
+  select entry.\`offset\` as position, chunk.sha256
+  from file_chunks entry join chunks chunk on chunk.id = entry.chunk_id
+  where entry.file_id = ? and entry.\`offset\` > ? order by entry.\`offset\` limit ${DIGESTS_PER_READ}`;
+const MOVE = "update file_chunks set file_id = ?, `offset` = `offset` + ? where file_id = ?";
+const HOME = `
+  select file.id, file.filename, owner.username, entry.offset
+  from file_chunks entry join files file on file.id = entry.file_id join users owner on owner.id = file.owner_id
+  where entry.chunk_id = ? limit 1`;
+
+/** The SHA-256 of the chunk at an offset; null when there is none yet. */
+export async function digestAt(em: EntityManager, fileId: string, offset: number): Promise<Buffer | null> {
+  const [row] = await em.execute<{ sha256: Uint8Array }[]>(DIGEST, [fileId, offset]);
+  return row === undefined ? null : Buffer.from(row.sha256);
+}
+
+/** The raw SHA-256 of each chunk of a file, in order. */
+export async function* chunkDigests(database: Database, fileId: string): AsyncGenerator<Uint8Array> {
+  type Row = { position: number | string; sha256: Uint8Array };
+  for (let position = -1; ; ) {
+    const rows = await database.read((em) => em.execute<Row[]>(DIGESTS, [fileId, position]));
+    for (const row of rows) yield row.sha256;
+    if (rows.length < DIGESTS_PER_READ) return;
+    position = Number(rows.at(-1)?.position);
+  }
+}
+
+/** Gives a whole manifest to another file: no chunk is copied, and none gets a second reference. @param by added to each offset */
+export async function moveManifest(em: EntityManager, from: string, to: string, by: number): Promise<void> {
+  await em.execute(MOVE, [to, by, from], "run");
+}
+
+/** For messages: a file that has the chunk. */
+export async function homeOf(em: EntityManager, chunkId: string) {
+  type Row = { id: string; filename: string; username: string; offset: number | string };
+  const [row] = await em.execute<Row[]>(HOME, [chunkId]);
+  return row === undefined ? null : { ...row, offset: Number(row.offset) };
 }

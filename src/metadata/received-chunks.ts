@@ -1,9 +1,6 @@
-import type { Database, EntityManager } from "../database/database.ts";
-import type { StoredFile } from "./file-record.ts";
+import type { EntityManager } from "../database/database.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
-
-/** How many digests a statement reads: memory stays flat however many chunks a file has. */
-const DIGESTS_PER_READ = 20_000;
+import type { StoredFile } from "./file-record.ts";
 
 /** Where each run of adjoining chunks ends and the next begins, by one pass over the manifest's index. */
 const RUN_ENDS = `
@@ -29,22 +26,4 @@ export async function receivedRanges(em: EntityManager, upload: StoredFile): Pro
     start = Number(following);
   }
   return ranges;
-}
-
-/** The raw SHA-256 of each chunk of a file, in order. */
-export async function* chunkDigests(database: Database, fileId: string): AsyncGenerator<Uint8Array> {
-  let position = -1;
-  for (;;) {
-    const rows = await database.read((em) =>
-      em.execute<{ position: number | string; sha256: Uint8Array }[]>(
-        `select entry.\`offset\` as position, chunk.sha256
-         from file_chunks entry join chunks chunk on chunk.id = entry.chunk_id
-         where entry.file_id = ? and entry.\`offset\` > ? order by entry.\`offset\` limit ${DIGESTS_PER_READ}`,
-        [fileId, position],
-      ),
-    );
-    for (const row of rows) yield row.sha256;
-    if (rows.length < DIGESTS_PER_READ) return;
-    position = Number(rows.at(-1)?.position);
-  }
 }

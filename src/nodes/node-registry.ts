@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "../database/database.ts";
+import { isAnyOn } from "../metadata/replicas.ts";
 import { checkIdentity, NodeIdentityError } from "../storage/node-identity.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
 import { Deployment, NodeRecord } from "./node-record.ts";
-
-const ANY_REPLICA = "select 1 from chunk_replicas where node = ? limit 1";
 
 /**
  * Knows which place is which node. The order in which a node is first used lets a crash at any point, or another
@@ -85,9 +84,9 @@ export class NodeRegistry {
   async #introduce(node: PhysicalNode): Promise<NodeRecord> {
     const { name } = node;
     const found = await node.identity();
-    const used = await this.#database.read((em) => em.execute<object[]>(ANY_REPLICA, [name]));
+    const isUsed = await this.#database.read((em) => isAnyOn(em, name));
     // From before nodes had identities.
-    if (found === null && used.length > 0 && !(await holdsBlobs(node))) {
+    if (found === null && isUsed && !(await holdsBlobs(node))) {
       throw new NodeIdentityError(
         name,
         "the database knows of blobs on it, and its place holds none. Is its disk mounted?",

@@ -1,11 +1,9 @@
 import type { Database } from "../database/database.ts";
 import { BadUserInputError } from "../errors.ts";
+import { nextNode } from "../metadata/replicas.ts";
 import type { NodeReport } from "../storage/cluster/node-health.ts";
 import type { NodeRegistry } from "./node-registry.ts";
 import type { NodeUsageCounter } from "./node-usage.ts";
-
-/** Without reading every row, along the index by node. */
-const NEXT_HOLDER = "select min(node) as node from chunk_replicas where node > ?";
 
 export interface NodeInfo extends NodeReport {
   /** Takes no new chunks, also where it is DOWN. */
@@ -67,11 +65,10 @@ export class NodeService {
     const configured = new Set((await this.#options.status()).map(({ name }) => name));
     const names: string[] = [];
     for (let last = ""; ; ) {
-      const from = last;
-      const [row] = await this.#database.read((em) => em.execute<{ node: string | null }[]>(NEXT_HOLDER, [from]));
-      if (row?.node == null) return names.filter((name) => !configured.has(name));
-      names.push(row.node);
-      last = row.node;
+      const next = await this.#database.read((em) => nextNode(em, last));
+      if (next === null) return names.filter((name) => !configured.has(name));
+      names.push(next);
+      last = next;
     }
   }
 

@@ -1,9 +1,6 @@
-import { stat } from "node:fs/promises";
-import type { Database } from "../database/database.ts";
-
 const TICK_MS = 1_000;
 /** A clock that is set by more than this has jumped; daemons that keep it right do so in smaller steps. */
-const JUMP_MS = 30_000;
+export const JUMP_MS = 30_000;
 /** A tick that comes later than this wasn't ours to wait for: the machine was suspended, or all clocks were moved. */
 const GAP_MS = 60_000;
 
@@ -68,33 +65,3 @@ export class ClockWatch {
 
 /** The process's. */
 export const clockWatch = new ClockWatch();
-
-/** A service that was away for longer may have come back with another clock. */
-const AWAY_MS = 3600_000;
-
-/**
- * Compares the clock with when the embedded database was last written to, since that has no clock of its own; to be
- * called before it is opened. @returns the milliseconds between, where they are too many to expire anything at once
- */
-export async function distrustAfterAbsence(path: string): Promise<number | undefined> {
-  const times = [path, `${path}-wal`].map((file) =>
-    stat(file).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => 0,
-    ),
-  );
-  const last = Math.max(...(await Promise.all(times)));
-  const ms = Date.now() - last;
-  if (last === 0 || Math.abs(ms) <= AWAY_MS) return undefined;
-  clockWatch.distrust();
-  return ms;
-}
-
-/** Whether our clock may decide what can't be undone: it is settled, and as the database's is. */
-export async function mayExpire(database: Database): Promise<boolean> {
-  if (!clockWatch.isSettled(SETTLED_MS)) return false;
-  if (database.dialect === "sqlite") return true;
-  const now = "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000 as now";
-  const [row] = await database.read((em) => em.execute<{ now: number | string }[]>(now));
-  return Math.abs(Number(row?.now) - Date.now()) < JUMP_MS;
-}

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { AccountService } from "../accounts/account-service.ts";
 import { Passwords } from "../accounts/passwords.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
-import { describeDatabase, parseDatabaseUrl } from "../database/database-setting.ts";
+import { distrustAfterAbsence, mayExpire } from "../database/database-clock.ts";
 import { DownloadLinkService } from "../files/download-link-service.ts";
 import { DownloadService } from "../files/download-service.ts";
 import { FileService } from "../files/file-service.ts";
@@ -15,15 +15,16 @@ import { startApollo } from "../graphql/server.ts";
 import { buildApp } from "../http/app.ts";
 import { connectionLimits } from "../http/connections/connection-limits.ts";
 import { PublicUrl } from "../http/public-url.ts";
-import { clockWatch, distrustAfterAbsence, mayExpire } from "../runtime/clock-watch.ts";
+import type { StoredChunk } from "../metadata/recorded-chunks.ts";
+import { clockWatch } from "../runtime/clock-watch.ts";
 import { BackgroundJob } from "../setup/background-job.ts";
 import type { Config } from "../setup/config.ts";
+import { describeDatabase, parseDatabaseUrl } from "../setup/database-setting.ts";
 import { placeOf } from "../setup/node-setting.ts";
 import { setUpStorage } from "../setup/storage-setup.ts";
 import type { NodeReport } from "../storage/cluster/node-health.ts";
 import { AppendService } from "../uploads/append-service.ts";
 import { MAX_CHUNK_SIZE } from "../uploads/chunk-plan.ts";
-import type { StoredChunk } from "../metadata/record-chunk.ts";
 import { ChunkService } from "../uploads/chunk-service.ts";
 import { ConcatenationService } from "../uploads/concatenation-service.ts";
 import { expireUploads } from "../uploads/expiry.ts";
@@ -35,7 +36,7 @@ const TIDY_INTERVAL_MS = 3600_000;
 /** What an interrupted write left is a leftover once nothing was added to it for this long. */
 const LEFTOVER_AGE_MS = 24 * 3600_000;
 
-/** The web page, beside the compiled service. */
+/** The built web page, beside the compiled service. */
 const PAGE_FOLDER = join(import.meta.dirname, "../web");
 
 export interface Service {
@@ -142,7 +143,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     publicUrl,
     sequential: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize, publicUrl },
     downloads,
-    pageFolder: existsSync(join(PAGE_FOLDER, "index.html")) ? PAGE_FOLDER : undefined,
+    pageFolder: existsSync(join(PAGE_FOLDER, "assets")) ? PAGE_FOLDER : undefined,
     readiness: { database: () => database.probe(), nodes: () => storage.status() },
     registerGraphQL: (instance) =>
       registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE, publicUrl }),

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { BackgroundJob } from "../setup/background-job.ts";
-import type { UpkeepService } from "../upkeep/upkeep-service.ts";
+import type { Upkeep } from "../upkeep/upkeep.ts";
 
 const REPAIR_INTERVAL_MS = 2_000;
 const MOST_BETWEEN_SCRUBS_MS = 60_000;
@@ -23,7 +23,7 @@ export interface UpkeepJobs {
  * @param scrubPeriodMs null for never
  */
 export function upkeepJobs(
-  upkeep: UpkeepService,
+  upkeep: Upkeep,
   draining: () => readonly string[],
   scrubPeriodMs: number | null,
   log: Logger,

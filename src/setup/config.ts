@@ -1,10 +1,10 @@
 import { availableParallelism } from "node:os";
 import ms from "ms";
 import { z } from "zod";
-import { DATABASE_URL_TAKES, parseDatabaseUrl } from "../database/database-setting.ts";
 import { LARGEST_RESERVATION } from "../storage/s3/memory-budget.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "../uploads/chunk-plan.ts";
 import { ConfigError } from "./config-error.ts";
+import { DATABASE_URL_TAKES, parseDatabaseUrl } from "./database-setting.ts";
 import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
 import { misspelledSettings } from "./setting-names.ts";
 import { bytes, choice, duration, durationOrOff, GIB, integer, integerOr, MIB, quota } from "./setting-types.ts";

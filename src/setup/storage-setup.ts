@@ -1,16 +1,17 @@
 import type { Logger } from "pino";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { Database } from "../database/database.ts";
+import { isWanted } from "../metadata/chunks.ts";
 import { NodeRegistry } from "../nodes/node-registry.ts";
 import { NodeService } from "../nodes/node-service.ts";
 import { NodeUsageCounter } from "../nodes/node-usage.ts";
+import { type DamageReason, NodeSet } from "../storage/cluster/node-set.ts";
 import { LocalNode } from "../storage/local/local-node.ts";
 import { MemoryBudget } from "../storage/s3/memory-budget.ts";
-import { type DamageReason, NodeSet } from "../storage/cluster/node-set.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
 import type { NodePool } from "../upkeep/node-pool.ts";
 import { RepairQueue } from "../upkeep/repair-queue.ts";
-import { UpkeepService } from "../upkeep/upkeep-service.ts";
+import { openUpkeep, type Upkeep } from "../upkeep/upkeep.ts";
 import { BackgroundJob } from "./background-job.ts";
 import type { Config } from "./config.ts";
 import type { NodeConfig } from "./node-setting.ts";
@@ -26,7 +27,7 @@ export interface StorageSetup {
   registry: NodeRegistry;
   storage: NodeSet;
   repairs: RepairQueue;
-  upkeep: UpkeepService;
+  upkeep: Upkeep;
   nodes: NodeService;
   /** Ends the work in the background; `close` does so as well. */
   stop(): Promise<void>;
@@ -55,7 +56,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     logger: log,
     admit: (node) => registry.admit(node),
     onDamage: (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason),
-    isWanted: (blobId) => isWanted(database, blobId),
+    isWanted: (blobId) => database.read((em) => isWanted(em, blobId)),
     onReturn: () => {
       hasReturned = true;
     },
@@ -63,7 +64,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
   storage.setDraining(registry.draining);
   // A node that is down now may come back: the log and the health tell of it, and it stops nothing.
   await storage.probe().catch(() => {});
-  const upkeep = new UpkeepService(database, nodePool(storage), repairs, log, config);
+  const upkeep = openUpkeep({ database, pool: nodePool(storage), queue: repairs, log }, config);
 
   async function refresh(): Promise<void> {
     const replaced = await registry.refresh();
@@ -103,15 +104,6 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
       await database.close();
     },
   };
-}
-
-const OF_A_FILE = `
-  select 1 from file_chunks join files on files.id = file_chunks.file_id
-  where file_chunks.chunk_id = ? and files.status in ('OPEN', 'COMPLETE') limit 1`;
-
-/** Whether the chunk is a file's, or an open upload's. */
-async function isWanted(database: Database, chunkId: string): Promise<boolean> {
-  return (await database.read((em) => em.execute<object[]>(OF_A_FILE, [chunkId]))).length > 0;
 }
 
 async function openNodes({ storageNodes, replicas, s3Memory, durability }: Config): Promise<PhysicalNode[]> {

@@ -1,7 +1,5 @@
-import { BLOCK_SIZE } from "../storage/storage-node.ts";
-
-/** Bytes: large enough for few system calls, small enough to stay in the processor's cache on the way. */
-export const SLAB_SIZE = BLOCK_SIZE;
+/** Bytes: large enough for a block of a blob and for few system calls, small enough to stay in the processor's cache on the way. */
+export const SLAB_SIZE = 256 * 1024;
 
 /** At most 8 MiB kept for what is to come. */
 const MOST_FREE = 32;

@@ -1,12 +1,14 @@
 import type { Database } from "../database/database.ts";
+import { findChunk, isWanted, type KnownChunk } from "../metadata/chunks.ts";
+import { dropReplicas, insertReplicas, lockReplicas } from "../metadata/replicas.ts";
 import { BlobExistsError } from "../storage/blob-errors.ts";
 import { copyBlob } from "../storage/cluster/copy-blob.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
-import { addReplica, dropReplicas, findChunk, isWanted, lockReplicas } from "../metadata/chunks.ts";
 import type { HeldLease } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-import { DigestChecked, type KnownChunk, type ReplicaState, verifyReplica } from "./replica.ts";
+import { DigestChecked, type ReplicaState, verifyReplica } from "./replica.ts";
+import type { UpkeepContext } from "./upkeep-context.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
 
 /**
@@ -36,7 +38,7 @@ export class ChunkRestorer {
   readonly #rate: RateLimiter;
   readonly #log: UpkeepLogger;
 
-  constructor(database: Database, pool: NodePool, rate: RateLimiter, log: UpkeepLogger) {
+  constructor({ database, pool, log }: Pick<UpkeepContext, "database" | "pool" | "log">, rate: RateLimiter) {
     this.#database = database;
     this.#pool = pool;
     this.#rate = rate;
@@ -119,7 +121,7 @@ export class ChunkRestorer {
       const present = await lockReplicas(em, id);
       await check(em);
       if (!(await isWanted(em, id))) return false;
-      await addReplica(em, id, target.name, present);
+      if (!present.has(target.name)) await insertReplicas(em, [{ id, nodes: [target.name] }]);
       return true;
     });
     if (added) return "COPIED";

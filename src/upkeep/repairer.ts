@@ -1,8 +1,9 @@
 import pLimit from "p-limit";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
 import type { HeldLease, Leases } from "./leases.ts";
-import type { Repair } from "./repair-record.ts";
 import type { RepairQueue } from "./repair-queue.ts";
+import type { Repair } from "./repair-record.ts";
+import type { UpkeepContext } from "./upkeep-context.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
 
 /** Held by whoever adds copies to chunks or takes them away. */
@@ -22,7 +23,7 @@ export class Repairer {
   readonly #leases: Leases;
   readonly #log: UpkeepLogger;
 
-  constructor(queue: RepairQueue, restorer: ChunkRestorer, leases: Leases, log: UpkeepLogger) {
+  constructor({ queue, leases, log }: UpkeepContext, restorer: ChunkRestorer) {
     this.#queue = queue;
     this.#restorer = restorer;
     this.#leases = leases;

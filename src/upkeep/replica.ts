@@ -1,11 +1,7 @@
 import { createHash } from "node:crypto";
+import type { KnownChunk } from "../metadata/chunks.ts";
 import { CorruptBlobError, MissingBlobError } from "../storage/blob-errors.ts";
 import type { ByteRange, PhysicalNode, StorageNode, StoredBlob } from "../storage/storage-node.ts";
-
-/** A chunk as the database knows it. */
-export interface KnownChunk extends StoredBlob {
-  sha256: Uint8Array;
-}
 
 /** UNREADABLE: the node failed, which says nothing of the bytes. */
 export type ReplicaState = "GOOD" | "MISSING" | "CORRUPT" | "UNREADABLE";

@@ -5,12 +5,14 @@ import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { parseDigest } from "../metadata/digest.ts";
 import type { StoredFile } from "../metadata/file-record.ts";
+import { findUpload } from "../metadata/files.ts";
 import { isId } from "../metadata/id.ts";
+import { digestAt } from "../metadata/manifests.ts";
+import { recordChunk, type StoredChunk } from "../metadata/recorded-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
 import { receiveChunk, wrongSize } from "./chunk-receiver.ts";
-import { digestAt, findUpload, recordChunk, type StoredChunk } from "../metadata/record-chunk.ts";
 import { clockJumped, refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {

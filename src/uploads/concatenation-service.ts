@@ -6,8 +6,8 @@ import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { StoredFile } from "../metadata/file-record.ts";
 import { isId } from "../metadata/id.ts";
+import { chunkDigests, moveManifest } from "../metadata/manifests.ts";
 import { MAX_CHUNKS } from "./chunk-plan.ts";
-import { chunkDigests } from "../metadata/received-chunks.ts";
 import { TusUpload } from "./tus-upload-record.ts";
 import { planUpload, type UploadPlan } from "./upload-request.ts";
 import { newUpload, refuseClosed, type TusCreation, type UploadOptions } from "./upload-service.ts";
@@ -18,9 +18,6 @@ export interface Concatenation {
   /** The parts' ids in the order of their bytes, each once. */
   partIds: readonly string[];
 }
-
-// The manifest's entries change hands: no chunk is copied, and none has two files.
-const MOVE = "update file_chunks set file_id = ?, `offset` = `offset` + ? where file_id = ?";
 
 /** Makes files of parts. */
 export class ConcatenationService {
@@ -103,7 +100,7 @@ export class ConcatenationService {
     await em.insert(TusUpload, { file: file.id, ...tus, finalId: "" });
     let offset = 0;
     for (const part of parts) {
-      await em.execute(MOVE, [file.id, offset, part.id], "run");
+      await moveManifest(em, part.id, file.id, offset);
       offset += part.size;
       part.status = "CONCATENATED";
     }

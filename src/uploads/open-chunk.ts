@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
+import type { StoredChunk } from "../metadata/recorded-chunks.ts";
 import { BlockChecksums } from "../storage/block-checksums.ts";
 import type { BlobWriter, StorageNode } from "../storage/storage-node.ts";
-import type { StoredChunk } from "../metadata/record-chunk.ts";
 
 /** A chunk that is being written, and may end before it is full. */
 export class OpenChunk {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { BadUserInputError, StowageError } from "../errors.ts";
-import { checkFilename, UNSEEN } from "../files/filename.ts";
+import { checkFilename, UNSEEN } from "../metadata/filename.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
 import { mediaTypeOf } from "./media-type.ts";
 

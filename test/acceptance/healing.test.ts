@@ -8,9 +8,9 @@ import { databaseOptions } from "../../mikro-orm.config.ts";
 import { Database } from "../../src/database/database.ts";
 import { createLogger } from "../../src/setup/logging.ts";
 import { LocalNode } from "../../src/storage/local/local-node.ts";
-import { type SweptNode, TooManyOrphansError } from "../../src/upkeep/orphan-sweeper.ts";
+import { type SweptNode, TooManyOrphansError } from "../../src/upkeep/orphans.ts";
 import { RepairQueue } from "../../src/upkeep/repair-queue.ts";
-import { UpkeepService } from "../../src/upkeep/upkeep-service.ts";
+import { openUpkeep } from "../../src/upkeep/upkeep.ts";
 import { Client } from "../support/client.ts";
 import { acceptanceDialects } from "../support/databases.ts";
 import { blobFile } from "../support/node-folders.ts";
@@ -133,8 +133,8 @@ async function sweep(workspace: Workspace, name: string): Promise<SweptNode> {
   const usable = async () => [{ name, freeBytes: null, draining: false }];
   const pool = { replicas: 2, nodes: new Map([[name, node]]), usable, place: () => [] };
   const options = { repairRate: 1e9, scrubRate: 1e9, scrubPeriodMs: null };
-  const upkeep = new UpkeepService(database, pool, new RepairQueue(database, log), log, options);
-  return upkeep.sweepNode(name);
+  const upkeep = openUpkeep({ database, pool, queue: new RepairQueue(database, log), log }, options);
+  return upkeep.sweeper.sweepNode(name);
 }
 
 test.for(acceptanceDialects("mysql"))(

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { NodeRegistry } from "../../src/nodes/node-registry.ts";
 import { createLogger } from "../../src/setup/logging.ts";
 import type { PhysicalNode } from "../../src/storage/storage-node.ts";
-import { sweepChunks } from "../../src/metadata/chunk-census.ts";
-import { sweepOrphans } from "../../src/upkeep/orphan-sweeper.ts";
+import { sweepChunks } from "../../src/upkeep/chunk-census.ts";
+import { sweepOrphans } from "../../src/upkeep/orphans.ts";
 import { RepairQueue } from "../../src/upkeep/repair-queue.ts";
 import { inspect } from "./check.ts";
 import { type Cluster, REPLICAS } from "./cluster.ts";
@@ -66,9 +66,10 @@ export class DailySweep {
     const log = createLogger("silent");
     const queue = new RepairQueue(database, log);
     const pool = { replicas: REPLICAS, nodes: this.#nodes, usable: async () => [], place: () => [] };
-    await sweepChunks(database, pool, queue, log, { ageMs: ANY_AGE_MS });
+    const context = { database, pool, queue, log };
+    await sweepChunks(context, { ageMs: ANY_AGE_MS });
     for (const node of this.#nodes.values()) {
-      const { orphans } = await sweepOrphans(database, node, queue, log, { ageMs: ANY_AGE_MS, force: true });
+      const { orphans } = await sweepOrphans(context, node, { ageMs: ANY_AGE_MS, force: true });
       this.orphans += orphans;
     }
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { describeDatabase, type MySqlSetting, parseDatabaseUrl } from "../../src/database/database-setting.ts";
 import { readConfig } from "../../src/setup/config.ts";
 import { ConfigError } from "../../src/setup/config-error.ts";
+import { describeDatabase, type MySqlSetting, parseDatabaseUrl } from "../../src/setup/database-setting.ts";
 
 const MIB = 1024 ** 2;
 const DAY_MS = 86_400_000;

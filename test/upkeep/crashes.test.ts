@@ -97,7 +97,7 @@ describe.each(dialects)("a process that dies, on %s", { timeout: 300_000 }, (dia
       return {
         chunks: blobs.map((blob) => ({ blob, atLeast: 2 })),
         run: async ({ upkeep }) => {
-          expect(await upkeep.drainNode("node1")).toMatchObject({ failed: 0 });
+          expect(await upkeep.drainer.drainNode("node1")).toMatchObject({ failed: 0 });
           for (const { id } of blobs) expect(await scene.rows(id)).toEqual(["node2", "node3"]);
         },
       };
@@ -114,7 +114,7 @@ describe.each(dialects)("a process that dies, on %s", { timeout: 300_000 }, (dia
       return {
         chunks: blobs.map((blob) => ({ blob, atLeast: 1 })),
         run: async ({ upkeep }) => {
-          await upkeep.scrubNode("node1");
+          await upkeep.scrubber.scrubNode("node1");
           await upkeep.repairer.run(noSignal);
         },
       };

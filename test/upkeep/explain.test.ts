@@ -22,7 +22,7 @@ async function fill(scene: Scene): Promise<void> {
       const nothing = Buffer.alloc(32);
       await insert(
         em,
-        "chunks",
+        "chunks (id, size, sha256, block_checksums, created_at)",
         "(?, ?, ?, ?, ?)",
         ids.map((id) => [id, 1, nothing, nothing, now]),
       );
@@ -84,15 +84,15 @@ test("on MySQL every statement of the upkeep goes by an index", async () => {
   await upkeep.repairer.run(noSignal);
   await scene.expectOn(lost, ["node1", "node2"]);
   await upkeep.scrubber.run(noSignal);
-  await upkeep.sweepNode("node3", { force: true });
+  await upkeep.sweeper.sweepNode("node3", { force: true });
   await upkeep.sweeper.run(noSignal, 1_000, 0);
   expect(await scene.rows(unused.id)).toEqual([]);
-  for (const work of [upkeep.scrubNode.bind(upkeep), upkeep.drainNode.bind(upkeep)]) {
+  for (const work of [upkeep.scrubber.scrubNode.bind(upkeep.scrubber), upkeep.drainer.drainNode.bind(upkeep.drainer)]) {
     const stop = new AbortController();
     const onProgress = () => stop.abort();
     await work("node1", { onProgress, signal: stop.signal }).catch((error) => expect(error.name).toBe("AbortError"));
   }
-  await upkeep.rebalance({ maxBytes: 0 });
+  await upkeep.rebalancer.rebalance({ maxBytes: 0 });
   await upkeep.status();
   recording = false;
 
@@ -106,8 +106,8 @@ test("on MySQL every statement of the upkeep goes by an index", async () => {
       if (table === null || table === "scrubs" || table === "leases") continue;
       // What `status` counts, it counts whole.
       if (/^select count\(\*\)[^?]*from `repairs`/.test(statement)) continue;
-      // What a node has, a rebalance adds up once; here that is a third of all rows, which the database may rather scan.
-      if (/^\s*select coalesce\(sum\(chunk\.size\)/.test(statement)) continue;
+      // A step's rows, once they are found.
+      if (table.startsWith("<derived")) continue;
       expect({ key, byIndex: type !== "ALL" }, statement).toMatchObject({ key: expect.any(String), byIndex: true });
     }
   }

@@ -8,16 +8,16 @@ import { databaseOptions } from "../../mikro-orm.config.ts";
 import { User } from "../../src/accounts/user-record.ts";
 import { Database, type EntityManager } from "../../src/database/database.ts";
 import { StoredFile } from "../../src/metadata/file-record.ts";
+import { recordChunk, type StoredChunk } from "../../src/metadata/recorded-chunks.ts";
 import { createLogger } from "../../src/setup/logging.ts";
 import { MissingBlobError } from "../../src/storage/blob-errors.ts";
 import { NodeSet } from "../../src/storage/cluster/node-set.ts";
 import { ChunkRestorer } from "../../src/upkeep/chunk-restorer.ts";
 import type { NodePool } from "../../src/upkeep/node-pool.ts";
 import { RateLimiter } from "../../src/upkeep/rate-limiter.ts";
-import { Repair } from "../../src/upkeep/repair-record.ts";
 import { RepairQueue } from "../../src/upkeep/repair-queue.ts";
-import { type UpkeepOptions, UpkeepService } from "../../src/upkeep/upkeep-service.ts";
-import { recordChunk, type StoredChunk } from "../../src/metadata/record-chunk.ts";
+import { Repair } from "../../src/upkeep/repair-record.ts";
+import { openUpkeep, type Upkeep, type UpkeepOptions } from "../../src/upkeep/upkeep.ts";
 import { checksumsOf, makeBlob, readUntilEnd, type TestBlob, temporaryDirectory } from "../storage/blobs.ts";
 import { FaultyNode } from "../storage/faulty-node.ts";
 import { type LocalHarness, openLocal } from "../storage/local-harness.ts";
@@ -118,19 +118,25 @@ export class Scene {
         ),
       place: (id, size, except) => storage.place(id, size, new Set([...except, ...this.draining])),
     };
-    return { storage, pool, queue, upkeep: new UpkeepService(database, pool, queue, logger, this.#options) };
+    return { storage, pool, queue, upkeep: openUpkeep({ database, pool, queue, log: logger }, this.#options) };
   }
 
   /** What repairs stand on, for whoever brings a lease. */
   restorer(): ChunkRestorer {
-    return new ChunkRestorer(this.database, this.start().pool, new RateLimiter(1e12), createLogger("silent"));
+    const context = { database: this.database, pool: this.start().pool, log: createLogger("silent") };
+    return new ChunkRestorer(context, new RateLimiter(1e12));
   }
 
   /** Stores a chunk on just these nodes, with its rows. */
-  async chunk(nodes: readonly string[] = [...this.disks.keys()].slice(0, this.replicas), size = 10_000, id = uuidv7()) {
+  async chunk(
+    nodes: readonly string[] = [...this.disks.keys()].slice(0, this.replicas),
+    size = 10_000,
+    id = uuidv7(),
+    file = this.#file,
+  ) {
     const blob = { ...makeBlob(size, id), nodes };
     for (const name of nodes) await this.put(name, blob);
-    await this.record(blob);
+    await this.record(blob, file);
     return blob;
   }
 
@@ -140,13 +146,18 @@ export class Scene {
     await writer.commit();
   }
 
+  /** Another open upload, of another user. */
+  upload(): Promise<StoredFile> {
+    return this.database.transaction((em) => openUpload(em));
+  }
+
   /** The rows alone. */
-  async record({ id, bytes, nodes }: Pick<TestBlob, "id" | "bytes" | "nodes">): Promise<void> {
+  async record({ id, bytes, nodes }: Pick<TestBlob, "id" | "bytes" | "nodes">, file = this.#file): Promise<void> {
     const sha256 = createHash("sha256").update(bytes).digest();
     const offset = this.#offset;
     this.#offset += bytes.length;
     const chunk: StoredChunk = { id, offset, size: bytes.length, sha256, checksums: checksumsOf(bytes), nodes };
-    expect(await recordChunk(this.database, this.#file, chunk, new Date(Date.now() + 3600_000))).toBe("added");
+    expect(await recordChunk(this.database, file, chunk, new Date(Date.now() + 3600_000))).toBe("added");
   }
 
   /** Nobody can ask for the chunks any more. */
@@ -218,7 +229,7 @@ export interface Running {
   storage: NodeSet;
   pool: NodePool;
   queue: RepairQueue;
-  upkeep: UpkeepService;
+  upkeep: Upkeep;
 }
 
 async function openUpload(em: EntityManager): Promise<StoredFile> {

@@ -26,7 +26,7 @@ describe.each(dialects)("scrub on %s", (dialect) => {
     const told: number[] = [];
     const onProgress = ({ verifiedChunks }: { verifiedChunks: number }) => void told.push(verifiedChunks);
     const facts = { totalChunks: 150, verifiedChunks: 150, verifiedBytes: 150_000 };
-    expect(await upkeep.scrubNode("node1", { onProgress })).toMatchObject({ ...facts, badChunks: 3 });
+    expect(await upkeep.scrubber.scrubNode("node1", { onProgress })).toMatchObject({ ...facts, badChunks: 3 });
     expect(told).toEqual([64, 128, 150, 150]);
     const queued = (await scene.queued()).map(({ chunkId, reason }) => [chunkId, reason]);
     expect(new Map(queued as [string, string][])).toEqual(
@@ -39,7 +39,7 @@ describe.each(dialects)("scrub on %s", (dialect) => {
     await upkeep.repairer.run(noSignal);
     for (const blob of [flipped, lost, cut]) await scene.expectOn(blob, ["node1", "node2"]);
     for (const node of ["node1", "node2"])
-      expect(await upkeep.scrubNode(node)).toMatchObject({ ...facts, badChunks: 0 });
+      expect(await upkeep.scrubber.scrubNode(node)).toMatchObject({ ...facts, badChunks: 0 });
     expect((await upkeep.status()).scrubs.map(({ node }) => node)).toEqual(["node1", "node2"]);
   });
 
@@ -116,7 +116,7 @@ describe.each(dialects)("scrub on %s", (dialect) => {
     if (how === "fails") disk.fail.read = new Error("gone");
     else for (const blob of blobs) await scene.local("node1").lose(blob);
     disk.fail.probe = new Error("gone");
-    await expect(upkeep.scrubNode("node1")).rejects.toThrow("gone");
+    await expect(upkeep.scrubber.scrubNode("node1")).rejects.toThrow("gone");
     expect(await scene.queued()).toEqual([]);
     expect((await upkeep.status()).scrubs).toMatchObject([{ verifiedChunks: 0, finishedAt: null, position: "" }]);
   });
@@ -126,7 +126,7 @@ describe.each(dialects)("scrub on %s", (dialect) => {
     const { upkeep } = scene.start();
     for (const blob of await chunks(scene, 3)) await scene.local("node1").lose(blob);
     await scene.closeFile();
-    expect(await upkeep.scrubNode("node1")).toMatchObject({ badChunks: 0, verifiedChunks: 3 });
+    expect(await upkeep.scrubber.scrubNode("node1")).toMatchObject({ badChunks: 0, verifiedChunks: 3 });
     expect(await scene.queued()).toEqual([]);
   });
 
@@ -135,7 +135,7 @@ describe.each(dialects)("scrub on %s", (dialect) => {
     const { upkeep } = scene.start();
     await chunks(scene, 10);
     const begin = performance.now();
-    await upkeep.scrubNode("node1");
+    await upkeep.scrubber.scrubNode("node1");
     expect(performance.now() - begin).toBeGreaterThan(850);
   });
 

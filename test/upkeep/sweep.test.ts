@@ -1,7 +1,7 @@
 import { utimes } from "node:fs/promises";
 import { v7 as uuidv7 } from "uuid";
 import { describe, expect, test } from "vitest";
-import { TooManyOrphansError } from "../../src/upkeep/orphan-sweeper.ts";
+import { TooManyOrphansError } from "../../src/upkeep/orphans.ts";
 import { idsOf, makeBlob, type TestBlob } from "../storage/blobs.ts";
 import { dialects } from "../support/databases.ts";
 import { noSignal, Scene } from "./scene.ts";
@@ -51,13 +51,13 @@ describe.each(dialects)("sweep on %s", (dialect) => {
     const kept = await wanted(scene, 4);
     const many = await orphans(scene, "node1", 5, 2 * DAY_MS);
     await upkeep.sweeper.run(noSignal);
-    await expect(upkeep.sweepNode("node1")).rejects.toBeInstanceOf(TooManyOrphansError);
+    await expect(upkeep.sweeper.sweepNode("node1")).rejects.toBeInstanceOf(TooManyOrphansError);
     const ids = await idsOf(scene.local("node1").node);
     for (const { id } of [...many, ...kept]) expect(ids.has(id)).toBe(true);
     expect(scene.logged.filter(({ level }) => level === "error").map(({ message }) => message)).toEqual([
       expect.stringContaining("NOT swept"),
     ]);
-    expect(await upkeep.sweepNode("node1", { force: true })).toEqual({ blobs: 9, orphans: 5, strays: 0 });
+    expect(await upkeep.sweeper.sweepNode("node1", { force: true })).toEqual({ blobs: 9, orphans: 5, strays: 0 });
     expect(await idsOf(scene.local("node1").node)).toEqual(new Set(kept.map(({ id }) => id)));
   });
 
@@ -76,7 +76,7 @@ describe.each(dialects)("sweep on %s", (dialect) => {
     const old = await orphans(scene, "node1", 1, 2 * DAY_MS);
     scene.disk("node1").fail.probe = new Error("another identity");
     await upkeep.sweeper.run(noSignal);
-    await expect(upkeep.sweepNode("node1", { force: true })).rejects.toThrow("another identity");
+    await expect(upkeep.sweeper.sweepNode("node1", { force: true })).rejects.toThrow("another identity");
     expect((await idsOf(scene.local("node1").node)).has(old[0]?.id ?? "")).toBe(true);
   });
 

@@ -1,6 +1,4 @@
 import { expect, test } from "vitest";
-import { chunksOn, drainNode } from "../../src/upkeep/drain.ts";
-import { Leases } from "../../src/upkeep/leases.ts";
 import { dialects } from "../support/databases.ts";
 import { Scene } from "./scene.ts";
 
@@ -13,8 +11,8 @@ test.for(dialects)("%s: a node that is taken back while it drains keeps what is 
   for (let i = 0; i < CHUNKS; i++) await scene.chunk(["node1", "node2"]);
   let asked = 0;
   const isDraining = async () => ++asked === 1;
-  const leases = new Leases(scene.database);
-  const progress = await drainNode(scene.database, scene.restorer(), leases, "node1", { isDraining });
+  const { drainer } = scene.start().upkeep;
+  const progress = await drainer.drainNode("node1", { isDraining });
   expect(progress).toEqual({ total: CHUNKS, moved: BATCH, failed: 0 });
-  expect(await chunksOn(scene.database, "node1")).toBe(CHUNKS - BATCH);
+  expect(await drainer.left("node1")).toBe(CHUNKS - BATCH);
 });

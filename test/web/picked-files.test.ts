@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkFilename } from "../../src/files/filename.ts";
+import { checkFilename } from "../../src/metadata/filename.ts";
 import { filenameOf } from "../../src/web/uploads/picked-files.ts";
 
 test.each([

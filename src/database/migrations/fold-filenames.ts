@@ -1,5 +1,5 @@
 import type { Migration } from "@mikro-orm/migrations";
-import { filenameKey } from "../../files/filename.ts";
+import { filenameKey } from "../../metadata/filename.ts";
 
 const ROWS_AT_ONCE = 1_000;
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService, SignedIn } from "../../accounts/account-service.ts";
 import { BadUserInputError, StowageError } from "../../errors.ts";
-import { clientOf } from "../connections/connection-limits.ts";
 import { expectBody } from "../body/parsed-body.ts";
+import { clientOf } from "../connections/connection-limits.ts";
 import { isFromPage, requestToken, saysFromPage } from "./request-token.ts";
 import { clearSessionCookie, writeSessionCookie } from "./session-cookie.ts";
 

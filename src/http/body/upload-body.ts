@@ -1,8 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import { MAX_CHUNK_SIZE } from "../../uploads/chunk-plan.ts";
-import { RequestBytes } from "./request-bytes.ts";
 import { header } from "../request-header.ts";
 import { StatusError } from "../status-error.ts";
+import { RequestBytes } from "./request-bytes.ts";
 
 /** What is still taken of a refused request, so that its client reads the answer. */
 const DROPPED = MAX_CHUNK_SIZE;

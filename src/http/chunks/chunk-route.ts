@@ -4,10 +4,10 @@ import type { AccountService } from "../../accounts/account-service.ts";
 import { BadUserInputError } from "../../errors.ts";
 import { MAX_CHUNK_SIZE } from "../../uploads/chunk-plan.ts";
 import type { ChunkService } from "../../uploads/chunk-service.ts";
-import { chunkSchema } from "./chunk-schema.ts";
+import { signedIn } from "../auth/signed-in.ts";
 import { mendContentType } from "../body/content-labels.ts";
 import { RequestBytes } from "../body/request-bytes.ts";
-import { signedIn } from "../auth/signed-in.ts";
+import { chunkSchema } from "./chunk-schema.ts";
 import { uploadProgress } from "./upload-progress.ts";
 
 /** The SHA-256 in hex of a Content-Digest (RFC 9530 section 2); other algorithms are passed over. */

@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
-import { parseRange } from "./byte-ranges.ts";
 import type { DownloadableFile, DownloadService } from "../../files/download-service.ts";
 import { isUtf8, SAMPLE_BYTES } from "../../files/text-encoding.ts";
 import type { ByteRange } from "../../storage/storage-node.ts";
+import { requestToken } from "../auth/request-token.ts";
+import { parseRange } from "./byte-ranges.ts";
 import {
   commonHeaders,
   contentTypeOf,
@@ -15,7 +16,6 @@ import {
 import { downloadSchema } from "./download-schema.ts";
 import { contentRange, MultipartByteranges } from "./multipart-byteranges.ts";
 import { evaluatePreconditions } from "./preconditions.ts";
-import { requestToken } from "../auth/request-token.ts";
 import { exactly, streamBody, watchClient } from "./stream-body.ts";
 
 /** What the route needs of the DownloadService. */

@@ -1,8 +1,8 @@
 import fastifyStatic from "@fastify/static";
 import { getDistDirectory, isSandboxFrame, renderAltair, renderInitSnippet, SANDBOX_FRAME_CSP } from "altair-static";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { FIRST_QUERIES, FIRST_VARIABLES } from "./playground-queries.ts";
 import type { PublicUrl } from "../public-url.ts";
+import { FIRST_QUERIES, FIRST_VARIABLES } from "./playground-queries.ts";
 
 const ASSETS = "/altair/";
 // Altair compiles templates and styles at run time; everything still comes from this origin alone.

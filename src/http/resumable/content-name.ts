@@ -1,6 +1,6 @@
 import { parse } from "content-disposition";
 import { BadUserInputError } from "../../errors.ts";
-import { NAMELESS } from "../../files/filename.ts";
+import { NAMELESS } from "../../metadata/filename.ts";
 
 /** Node reads headers as Latin-1; many clients write UTF-8. */
 function asWritten(header: string): string {

@@ -1,10 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import type { AccountService } from "../../accounts/account-service.ts";
 import type { ErrorCode } from "../../errors.ts";
-import { mendContentType } from "../body/content-labels.ts";
-import { handleError } from "../error-mapping.ts";
 import { signedIn } from "../auth/signed-in.ts";
+import { mendContentType } from "../body/content-labels.ts";
 import { UploadBody } from "../body/upload-body.ts";
+import { handleError } from "../error-mapping.ts";
 import { appendToUpload } from "./append-to-upload.ts";
 import { cancelUpload } from "./cancel-upload.ts";
 import { createUpload } from "./create-upload.ts";

@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { User } from "../../accounts/user-record.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { UploadService } from "../../uploads/upload-service.ts";
-import type { PublicUrl } from "../public-url.ts";
 import type { UploadBody } from "../body/upload-body.ts";
+import type { PublicUrl } from "../public-url.ts";
 
 /** What resumable uploads need of the core. */
 export interface ResumableServices {

@@ -2,12 +2,12 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Fasti
 import type { AccountService } from "../../accounts/account-service.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { checksumAlgorithms } from "../../uploads/body-checksum.ts";
+import { signedIn } from "../auth/signed-in.ts";
 import { mendContentType } from "../body/content-labels.ts";
+import { UploadBody } from "../body/upload-body.ts";
 import { handleError } from "../error-mapping.ts";
 import { header } from "../request-header.ts";
-import { signedIn } from "../auth/signed-in.ts";
 import { StatusError } from "../status-error.ts";
-import { UploadBody } from "../body/upload-body.ts";
 import { appendToUpload } from "./append-to-upload.ts";
 import { createUpload } from "./create-upload.ts";
 import { terminateUpload } from "./terminate-upload.ts";

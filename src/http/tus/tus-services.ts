@@ -4,8 +4,8 @@ import type { FileService } from "../../files/file-service.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { ConcatenationService } from "../../uploads/concatenation-service.ts";
 import type { UploadService } from "../../uploads/upload-service.ts";
-import type { PublicUrl } from "../public-url.ts";
 import type { UploadBody } from "../body/upload-body.ts";
+import type { PublicUrl } from "../public-url.ts";
 
 /** What tus needs of the core. */
 export interface TusServices {

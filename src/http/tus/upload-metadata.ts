@@ -1,5 +1,5 @@
 import { BadUserInputError } from "../../errors.ts";
-import { NAMELESS } from "../../files/filename.ts";
+import { NAMELESS } from "../../metadata/filename.ts";
 
 const MAX_LENGTH = 8192;
 /** As clients name them: tus-js-client's examples say `filename` and `filetype`, Uppy also `name` and `type`. */

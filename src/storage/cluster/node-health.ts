@@ -1,7 +1,7 @@
 import { InsufficientStorageError } from "../../errors.ts";
 import { CorruptBlobError } from "../blob-errors.ts";
-import { inTime, NodeTimeoutError } from "./patience.ts";
 import type { NodeKind, NodeStatus, PhysicalNode } from "../storage-node.ts";
+import { inTime, NodeTimeoutError } from "./patience.ts";
 
 /** What a pino logger offers. */
 export interface StorageLogger {

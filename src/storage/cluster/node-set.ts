@@ -1,11 +1,6 @@
 import { DataUnavailableError, ServiceUnavailableError } from "../../errors.ts";
 import { CorruptBlobError, MissingBlobError } from "../blob-errors.ts";
-import { everyOne } from "./every-one.ts";
-import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
-import { inTime, NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
-import { rankNodes } from "./placement.ts";
 import { whenPrepared } from "../preparation.ts";
-import { nothingStored, type Replica, ReplicatedWriter } from "./replicated-writer.ts";
 import type {
   BlobWriter,
   ByteRange,
@@ -15,6 +10,11 @@ import type {
   StorageNode,
   StoredBlob,
 } from "../storage-node.ts";
+import { everyOne } from "./every-one.ts";
+import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
+import { inTime, NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
+import { rankNodes } from "./placement.ts";
+import { nothingStored, type Replica, ReplicatedWriter } from "./replicated-writer.ts";
 
 export type DamageReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED";
 

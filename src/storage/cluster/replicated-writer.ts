@@ -1,9 +1,9 @@
 import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError } from "../../errors.ts";
 import { BlobExistsError, SlowSenderError, WrongByteCountError } from "../blob-errors.ts";
 import { BlockChecksums } from "../block-checksums.ts";
+import type { BlobWriter, PhysicalNode, StorageNode } from "../storage-node.ts";
 import { copyBlob } from "./copy-blob.ts";
 import { NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
-import type { BlobWriter, PhysicalNode, StorageNode } from "../storage-node.ts";
 
 export interface Replica {
   node: PhysicalNode;

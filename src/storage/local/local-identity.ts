@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { link, open, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder } from "./durable-folders.ts";
+import { syncFolder } from "../../runtime/folders.ts";
 import { IDENTITY_FILE, parseIdentity, writtenIdentity } from "../node-identity.ts";
 import type { NodeIdentity } from "../storage-node.ts";
 

@@ -1,15 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { access, constants, type FileHandle, lstat, open, opendir, rename, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { makeFolder, makeOnlyFolder, syncWayTo } from "../../runtime/folders.ts";
+import { SlabPool } from "../../streams/slab-pool.ts";
 import { CorruptBlobError, MissingBlobError } from "../blob-errors.ts";
 import { blobPath, isBlobId } from "../blob-path.ts";
 import { blocksAround, verifyBlocks } from "../block-checksums.ts";
-import { type Durability, DurableFolders, makeFolder, makeOnlyFolder, syncWayTo } from "./durable-folders.ts";
-import { readIdentity, syncIdentity, writeIdentity } from "./local-identity.ts";
-import { readPieces } from "./local-reader.ts";
-import { LocalWriter } from "./local-writer.ts";
 import { checkIdentity, NodeIdentityError } from "../node-identity.ts";
-import { SlabPool } from "../../streams/slab-pool.ts";
 import type {
   BlobWriter,
   ByteRange,
@@ -19,6 +16,10 @@ import type {
   PhysicalNode,
   StoredBlob,
 } from "../storage-node.ts";
+import { type Durability, DurableFolders } from "./durable-folders.ts";
+import { readIdentity, syncIdentity, writeIdentity } from "./local-identity.ts";
+import { readPieces } from "./local-reader.ts";
+import { LocalWriter } from "./local-writer.ts";
 
 /** Its temporary file, and the folders that it may be the first in. */
 const INODES_OF_A_BLOB = 3;

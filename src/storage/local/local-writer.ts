@@ -3,8 +3,8 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { InsufficientStorageError } from "../../errors.ts";
 import { BlobExistsError, WrongByteCountError } from "../blob-errors.ts";
-import type { Durability, DurableFolders } from "./durable-folders.ts";
 import type { BlobWriter } from "../storage-node.ts";
+import type { Durability, DurableFolders } from "./durable-folders.ts";
 
 export interface LocalTarget {
   node: string;

@@ -8,14 +8,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { isBlobId } from "../blob-path.ts";
 import { blocksAround, verifyBlocks } from "../block-checksums.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
 import { checkIdentity, IDENTITY_FILE, NodeIdentityError, parseIdentity, writtenIdentity } from "../node-identity.ts";
 import type { ComingBlob } from "../preparation.ts";
-import { S3_LIMITS, S3Bucket, type S3Limits, type S3Place } from "./s3-bucket.ts";
-import { isMissingObject, S3Error } from "./s3-error.ts";
-import { removeOldUploads } from "./s3-leftovers.ts";
-import { readObject } from "./s3-reader.ts";
-import { memoryFor, S3Writer } from "./s3-writer.ts";
 import type {
   BlobWriter,
   ByteRange,
@@ -25,6 +19,12 @@ import type {
   PhysicalNode,
   StoredBlob,
 } from "../storage-node.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import { S3_LIMITS, S3Bucket, type S3Limits, type S3Place } from "./s3-bucket.ts";
+import { isMissingObject, S3Error } from "./s3-error.ts";
+import { removeOldUploads } from "./s3-leftovers.ts";
+import { readObject } from "./s3-reader.ts";
+import { memoryFor, S3Writer } from "./s3-writer.ts";
 
 export interface S3NodeOptions {
   name: string;

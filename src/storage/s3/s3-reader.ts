@@ -1,12 +1,12 @@
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
-import { CorruptBlobError, MissingBlobError } from "../blob-errors.ts";
-import type { S3Bucket } from "./s3-bucket.ts";
-import { isMissingObject, S3Error } from "./s3-error.ts";
 import { SLAB_SIZE } from "../../streams/slab-pool.ts";
 import { SlabReader } from "../../streams/slab-reader.ts";
+import { CorruptBlobError, MissingBlobError } from "../blob-errors.ts";
 import type { ByteRange, StoredBlob } from "../storage-node.ts";
+import type { S3Bucket } from "./s3-bucket.ts";
+import { isMissingObject, S3Error } from "./s3-error.ts";
 
 /** Bodies in a row that may break before a whole block came. */
 const BREAKS = 4;

@@ -1,12 +1,12 @@
 import { InsufficientStorageError } from "../../errors.ts";
 import { SlowSenderError, WrongByteCountError } from "../blob-errors.ts";
+import type { BlobWriter } from "../storage-node.ts";
 import { BodyPool } from "./body-pool.ts";
 import { LARGEST_RESERVATION, type MemoryBudget, type MemoryHolder } from "./memory-budget.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { isFull } from "./s3-error.ts";
 import { S3Object } from "./s3-object.ts";
 import { SignedBody } from "./signed-body.ts";
-import type { BlobWriter } from "../storage-node.ts";
 
 /** A blob up to this size goes in one request; a larger one in parts. */
 const LARGEST_SINGLE = 8 * 1024 * 1024;

@@ -10,6 +10,7 @@ import { Migration20261126100000FoldedFilenames } from "./20261126100000-folded-
 import { Migration20261126110000CompletedKeys } from "./20261126110000-completed-keys.ts";
 import { Migration20261126120000RevokedLinks } from "./20261126120000-revoked-links.ts";
 import { Migration20261127100000UploadClients } from "./20261127100000-upload-clients.ts";
+import { Migration20261127200000FreeingChunks } from "./20261127200000-freeing-chunks.ts";
 
 /** In the order in which they run. */
 export const mysqlMigrations: Constructor<Migration>[] = [
@@ -23,4 +24,5 @@ export const mysqlMigrations: Constructor<Migration>[] = [
   Migration20261126110000CompletedKeys,
   Migration20261126120000RevokedLinks,
   Migration20261127100000UploadClients,
+  Migration20261127200000FreeingChunks,
 ];

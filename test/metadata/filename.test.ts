@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { BadUserInputError } from "../../src/errors.ts";
-import { checkFilename, filenameKey } from "../../src/files/filename.ts";
+import { checkFilename, filenameKey } from "../../src/metadata/filename.ts";
 
 describe("checkFilename", () => {
   test.each([

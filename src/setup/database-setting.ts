@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { ConfigError } from "../setup/config-error.ts";
+import { ConfigError } from "./config-error.ts";
 
 export interface SqliteSetting {
   kind: "SQLITE";

@@ -1,7 +1,8 @@
-import type { Database } from "../database/database.ts";
+import { unknownChunks } from "../metadata/chunks.ts";
+import { unknownOn } from "../metadata/replicas.ts";
 import type { ListedBlob, PhysicalNode } from "../storage/storage-node.ts";
 import type { RepairQueue } from "./repair-queue.ts";
-import type { UpkeepLogger } from "./upkeep-logger.ts";
+import type { UpkeepContext } from "./upkeep-context.ts";
 
 const BATCH = 1_000;
 /** What is younger may be a chunk whose row is about to be committed. */
@@ -39,23 +40,16 @@ export interface SweptNode {
  * @throws TooManyOrphansError, with nothing removed of the batch that showed it; what the node and the database throw
  */
 export async function sweepOrphans(
-  database: Database,
+  { database, queue, log }: Pick<UpkeepContext, "database" | "queue" | "log">,
   node: PhysicalNode,
-  queue: RepairQueue,
-  log: UpkeepLogger,
   { force = false, signal, ageMs = ORPHAN_AGE_MS }: { force?: boolean; signal?: AbortSignal; ageMs?: number } = {},
 ): Promise<SweptNode> {
   const swept = { blobs: 0, orphans: 0, strays: 0 };
   const before = new Date(Date.now() - ageMs);
   for await (const ids of oldBlobs(node, before)) {
     signal?.throwIfAborted();
-    const unknown = await missingIn(
-      database,
-      "select chunk_id as id from chunk_replicas where node = ? and chunk_id",
-      ids,
-      [node.name],
-    );
-    const orphans = await missingIn(database, "select id from chunks where id", unknown);
+    const unknown = await database.read((em) => unknownOn(em, node.name, ids));
+    const orphans = await database.read((em) => unknownChunks(em, unknown));
     swept.blobs += ids.length;
     if (!force && (swept.orphans + orphans.length) * 2 > swept.blobs) {
       throw new TooManyOrphansError(node.name, swept.orphans + orphans.length, swept.blobs);
@@ -100,13 +94,4 @@ async function* oldBlobs(node: PhysicalNode, before: Date): AsyncGenerator<strin
     batch = [];
   }
   if (batch.length > 0) yield batch;
-}
-
-/** Those of the ids that the statement, completed by them, doesn't find. */
-async function missingIn(database: Database, statement: string, ids: readonly string[], values: string[] = []) {
-  if (ids.length === 0) return [];
-  const complete = `${statement} in (${ids.map(() => "?").join(", ")})`;
-  const rows = await database.read((em) => em.execute<{ id: string }[]>(complete, [...values, ...ids]));
-  const found = new Set(rows.map(({ id }) => id));
-  return ids.filter((id) => !found.has(id));
 }

@@ -1,0 +1,33 @@
+import { stat } from "node:fs/promises";
+import { clockWatch, JUMP_MS, SETTLED_MS } from "../runtime/clock-watch.ts";
+import type { Database } from "./database.ts";
+
+/** A service that was away for longer may have come back with another clock. */
+const AWAY_MS = 3600_000;
+
+/**
+ * Compares the clock with when the embedded database was last written to, since that has no clock of its own; to be
+ * called before it is opened. @returns the milliseconds between, where they are too many to expire anything at once
+ */
+export async function distrustAfterAbsence(path: string): Promise<number | undefined> {
+  const times = [path, `${path}-wal`].map((file) =>
+    stat(file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ),
+  );
+  const last = Math.max(...(await Promise.all(times)));
+  const ms = Date.now() - last;
+  if (last === 0 || Math.abs(ms) <= AWAY_MS) return undefined;
+  clockWatch.distrust();
+  return ms;
+}
+
+/** Whether our clock may decide what can't be undone: it is settled, and as the database's is. */
+export async function mayExpire(database: Database): Promise<boolean> {
+  if (!clockWatch.isSettled(SETTLED_MS)) return false;
+  if (database.dialect === "sqlite") return true;
+  const now = "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000 as now";
+  const [row] = await database.read((em) => em.execute<{ now: number | string }[]>(now));
+  return Math.abs(Number(row?.now) - Date.now()) < JUMP_MS;
+}
