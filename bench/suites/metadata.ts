@@ -66,7 +66,7 @@ async function populate(database: Database, files: number): Promise<{ user: User
   const chunkIds = Array.from({ length: CHUNKS }, () => uuidv7());
   const checksums = hex(Buffer.alloc(4));
   await insertRows(database, "chunks", CHUNKS, (index) =>
-    [`'${chunkIds[index]}'`, CHUNK, hex(randomBytes(32)), checksums, date].join(","),
+    [`'${chunkIds[index]}'`, CHUNK, hex(randomBytes(32)), checksums, date, "null"].join(","),
   );
   await insertRows(database, "chunk_replicas", CHUNKS, (index) => `'${chunkIds[index]}','node1'`);
   await insertRows(database, "file_chunks", CHUNKS, (index) => `'${uploadId}',${index * CHUNK},'${chunkIds[index]}'`);

@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { StowageError } from "../errors.ts";
+import { BackgroundJobs } from "../setup/background-jobs.ts";
 import { type Config, readConfig } from "../setup/config.ts";
 import { ConfigError } from "../setup/config-error.ts";
 import { createLogger } from "../setup/logging.ts";
-import { setUpStorage } from "../setup/storage-setup.ts";
+import { nodeJobs, setUpStorage } from "../setup/storage-setup.ts";
 import { AdminError, Interrupted } from "./admin-error.ts";
 import { type CommandLine, parseCommand } from "./commands.ts";
 import { Terminal } from "./terminal.ts";
@@ -45,12 +46,15 @@ async function run({ command, logLevel }: CommandLine): Promise<void> {
   const log = createLogger(logLevel);
   for (const line of config.misspelled) log.warn(line);
   const setup = await setUpStorage(config, log);
+  const jobs = new BackgroundJobs(nodeJobs(setup), log);
+  jobs.start();
   try {
     await command({ ...setup, config, terminal: new Terminal(), signal });
   } catch (error) {
     // Whatever an aborted work throws: this is why.
     throw signal.aborted ? signal.reason : error;
   } finally {
+    await jobs.stop();
     await setup.close();
   }
 }

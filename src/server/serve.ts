@@ -1,6 +1,7 @@
 import type { Config } from "../setup/config.ts";
 import type { ServerLog } from "../setup/logging.ts";
-import { compose, describe } from "./compose.ts";
+import { banner } from "./banner.ts";
+import { compose } from "./compose.ts";
 import { closeOnSignals } from "./shutdown.ts";
 
 /** Runs the service in this process until a signal ends it. @returns what to tell the person who started it */
@@ -11,7 +12,7 @@ export async function serve(config: Config, serverLog: ServerLog): Promise<strin
   const service = await composing;
   try {
     const address = await service.listen();
-    return describe(config, address, service.nodes);
+    return banner(config, address, service.nodes);
   } catch (error) {
     await service.close();
     throw error;

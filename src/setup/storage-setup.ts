@@ -12,7 +12,7 @@ import type { PhysicalNode } from "../storage/storage-node.ts";
 import type { NodePool } from "../upkeep/node-pool.ts";
 import { RepairQueue } from "../upkeep/repair-queue.ts";
 import { openUpkeep, type Upkeep } from "../upkeep/upkeep.ts";
-import { BackgroundJob } from "./background-job.ts";
+import type { Job } from "./background-jobs.ts";
 import type { Config } from "./config.ts";
 import type { NodeConfig } from "./node-setting.ts";
 
@@ -29,14 +29,24 @@ export interface StorageSetup {
   repairs: RepairQueue;
   upkeep: Upkeep;
   nodes: NodeService;
-  /** Ends the work in the background; `close` does so as well. */
-  stop(): Promise<void>;
-  /** Finishes the work under way, then lets go of everything. */
+  /** Lets this process know what other instances or an operator changed of the nodes. */
+  refreshNodes(): Promise<void>;
+  /** Probes the nodes whose time it is; when one is back, lets the repairs that waited for it begin. */
+  probeNodes(): Promise<void>;
+  /** Lets go of everything. Jobs over it must have been stopped. */
   close(): Promise<void>;
 }
 
+/** What keeps the knowledge of the nodes fresh, in servers and commands alike. */
+export function nodeJobs({ refreshNodes, probeNodes }: StorageSetup): Job[] {
+  return [
+    { name: "nodes", intervalMs: NODES_INTERVAL_MS, run: refreshNodes },
+    { name: "probes", intervalMs: PROBES_INTERVAL_MS, run: probeNodes },
+  ];
+}
+
 /**
- * Opens the database, migrated, and the nodes, probed once, and keeps what is known of the nodes fresh.
+ * Opens the database, migrated, and the nodes, probed once.
  * @param onQueued called when something may have come that can be repaired now
  */
 export async function setUpStorage(config: Config, log: Logger, onQueued?: () => void): Promise<StorageSetup> {
@@ -71,25 +81,20 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     storage.setDraining(registry.draining);
     if (replaced.length > 0) await storage.probeDue(replaced);
   }
-  async function advanceRepairs(): Promise<void> {
+  async function probeNodes(): Promise<void> {
+    await storage.probeDue();
     if (!hasReturned) return;
-    await repairs.advance();
     hasReturned = false;
+    try {
+      await repairs.advance();
+    } catch (error) {
+      hasReturned = true;
+      throw error;
+    }
   }
-  const watches = [
-    new BackgroundJob("nodes", NODES_INTERVAL_MS, () => refresh().then(() => false), log),
-    new BackgroundJob("probes", PROBES_INTERVAL_MS, () => storage.probeDue().then(() => false), log),
-    new BackgroundJob("nodes that are back", PROBES_INTERVAL_MS, () => advanceRepairs().then(() => false), log),
-  ];
-  for (const watch of watches) watch.start();
-
   const usage = new NodeUsageCounter(database);
   const { replicas } = config;
   const nodes = new NodeService(database, { status: () => storage.status(), replicas, registry, usage, refresh });
-  async function stop(): Promise<void> {
-    await Promise.all(watches.map((watch) => watch.stop()));
-  }
-
   return {
     database,
     registry,
@@ -97,9 +102,9 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     repairs,
     upkeep,
     nodes,
-    stop,
+    refreshNodes: refresh,
+    probeNodes,
     async close() {
-      await stop();
       await repairs.flush();
       await database.close();
     },

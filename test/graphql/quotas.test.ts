@@ -89,19 +89,19 @@ describe.each(dialects)("DEFAULT_QUOTA on %s", (dialect) => {
   });
 });
 
-test.concurrent.each(dialects)(
+test.concurrent.for(dialects)(
   "%s: an upload that expires gives back what it reserved, and makes room for its like",
-  async (dialect) => {
+  async (dialect, { expect }) => {
     const service = await startService(dialect, { DEFAULT_QUOTA: String(QUOTA), UPLOAD_EXPIRY: "1s" });
     try {
       const ada = await Client.register(service.url);
       const storage = async () => (await ada.data(STORAGE)).me.storage;
       const input = { filename: "a.bin", size: QUOTA / 2, chunkSize: CHUNK, resumeKey: "key" };
       const [named] = await Promise.all([ada.begin(input), ada.begin({ ...input, resumeKey: "other" })]);
-      await expect.poll(async () => (await ada.session(named.id)).status, { timeout: 10_000 }).toBe("EXPIRED");
+      await expect.poll(async () => (await ada.session(named.id)).status).toBe("EXPIRED");
       expect((await ada.begin(input)).id).not.toBe(named.id);
       const nothing = { usedBytes: 0, reservedBytes: 0, quotaBytes: QUOTA };
-      await expect.poll(storage, { timeout: 20_000, interval: 100 }).toEqual(nothing);
+      await expect.poll(storage).toEqual(nothing);
     } finally {
       await service.stop();
     }

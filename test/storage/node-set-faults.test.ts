@@ -28,7 +28,7 @@ describe("a node that stalls", () => {
       expect(first).toMatchObject({ state: "DOWN", failures: 1, freeBytes: null });
 
       disk("node1").calls.length = 0;
-      expect(await msOf(() => store(set, MIB))).toBeLessThan(QUICK.nodeTimeoutMs);
+      await store(set, MIB);
       expect(disk("node1").calls).toEqual([]);
 
       disk("node1").letGo();
@@ -68,7 +68,9 @@ describe("a node that stalls", () => {
       while ((await set.status())[0]?.state === "UP") {
         expect((await readAll(set, blob)).equals(blob.bytes)).toBe(true);
       }
-      expect(await msOf(() => readAll(set, blob))).toBeLessThan(QUICK.nodeTimeoutMs);
+      disk("node1").calls.length = 0;
+      await readAll(set, blob);
+      expect(disk("node1").calls).toEqual([]);
       disk("node1").letGo();
       await expect.poll(() => openFiles(blob.id)).toBe(0);
     },
@@ -85,7 +87,8 @@ describe("a node that stalls", () => {
   });
 
   test("comes back by itself, after a pause that grows from time to time", async () => {
-    const { set, disk } = await setUp(2, 1, { nodeTimeoutMs: 50, probeMaxAgeMs: 100 });
+    const probeMaxAgeMs = 100;
+    const { set, disk } = await setUp(2, 1, { nodeTimeoutMs: 50, probeMaxAgeMs });
     const pauses: number[] = [];
     for (let time = 0; time < 3; time++) {
       disk("node1").stall.add("write");
@@ -100,9 +103,8 @@ describe("a node that stalls", () => {
       const preferred = () => store(set, 1, idRanked("node1", "node2"));
       await expect.poll(async () => (await preferred()).nodes, { interval: 5 }).toEqual(["node1"]);
     }
-    const [first = 0, second = 0, third = 0] = pauses;
-    expect(second).toBeGreaterThan(1.5 * first);
-    expect(third).toBeGreaterThan(1.5 * second);
+    // A busy machine makes them longer; part of each is over when the failed write comes back.
+    for (const [time, pause] of pauses.entries()) expect(pause).toBeGreaterThan(0.75 * probeMaxAgeMs * 2 ** time);
   });
 });
 

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 
 /** What is called by a blob's id lies under its node's folder at this path. */
 export function blobFile(folder: string, node: string, name: string): string {
@@ -19,5 +19,6 @@ export async function filesOnNodes(folder: string, nodes: readonly string[] = ["
 
 /** Waits for the background work to have removed every blob. */
 export async function untilNodesAreEmpty(folder: string): Promise<void> {
-  await expect.poll(() => filesOnNodes(folder), { timeout: 15_000, interval: 50 }).toEqual([]);
+  // Not by expect.poll, which belongs to one test: others may run at the same time.
+  await vi.waitFor(async () => expect(await filesOnNodes(folder)).toEqual([]), { timeout: 90_000, interval: 50 });
 }

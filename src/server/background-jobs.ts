@@ -1,0 +1,83 @@
+import type { Logger } from "pino";
+import type { AccountService } from "../accounts/account-service.ts";
+import { mayExpire } from "../database/database-clock.ts";
+import { forgetClosedFiles, freeClosedFiles } from "../files/freeing.ts";
+import type { Job } from "../setup/background-jobs.ts";
+import { nodeJobs, type StorageSetup } from "../setup/storage-setup.ts";
+import { expireUploads } from "../uploads/expiry.ts";
+
+const HOUR_MS = 3600_000;
+const REPAIR_INTERVAL_MS = 2_000;
+const FREE_INTERVAL_MS = 5_000;
+/** Within which a server sees what an administrator asked for. */
+const REQUEST_INTERVAL_MS = 5_000;
+const MOST_BETWEEN_SCRUBS_MS = 60_000;
+const SWEEP_INTERVAL_MS = 24 * HOUR_MS;
+/** Servers that start together don't all look at once. */
+const FIRST_SWEEP_WITHIN_MS = 60_000;
+/** What an interrupted write left is a leftover once nothing was added to it for this long. */
+const LEFTOVER_AGE_MS = 24 * HOUR_MS;
+
+export interface BackgroundWork {
+  setup: StorageSetup;
+  accounts: AccountService;
+  /** In which every chunk is verified once; null for never by itself. */
+  scrubPeriodMs: number | null;
+  log: Logger;
+}
+
+/** All that a server does beside the requests. Of those under a lease, one server at a time does the work. */
+export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: BackgroundWork): Job[] {
+  const { database, registry, storage, upkeep } = setup;
+  const scrub: Job = {
+    name: "scrub",
+    intervalMs: Math.min(MOST_BETWEEN_SCRUBS_MS, Math.max(1_000, (scrubPeriodMs ?? 0) / 100)),
+    run: (signal) => upkeep.scrubber.run(signal),
+  };
+  return [
+    ...nodeJobs(setup),
+    { name: "repair", intervalMs: REPAIR_INTERVAL_MS, run: (signal) => upkeep.repairer.run(signal) },
+    ...(scrubPeriodMs === null ? [] : [scrub]),
+    {
+      name: "sweep",
+      intervalMs: HOUR_MS,
+      firstAfterMs: Math.random() * FIRST_SWEEP_WITHIN_MS,
+      run: (signal) => upkeep.sweeper.run(signal, SWEEP_INTERVAL_MS),
+    },
+    {
+      name: "drain",
+      intervalMs: REQUEST_INTERVAL_MS,
+      run: (signal) => upkeep.drainer.run(registry.draining, signal),
+    },
+    {
+      name: "requested scrub",
+      intervalMs: REQUEST_INTERVAL_MS,
+      run: (signal) => upkeep.scrubber.runRequested(signal),
+    },
+    {
+      name: "requested rebalance",
+      intervalMs: REQUEST_INTERVAL_MS,
+      run: (signal) => upkeep.rebalancer.runRequested(signal),
+    },
+    {
+      name: "free",
+      intervalMs: FREE_INTERVAL_MS,
+      async run(signal) {
+        if (await mayExpire(database)) await expireUploads(database, signal);
+        const failed = (fileId: string, err: unknown) =>
+          log.warn({ fileId, err }, "a file's bytes could not be freed yet");
+        return freeClosedFiles(database, storage, failed, signal);
+      },
+    },
+    {
+      name: "tidy",
+      intervalMs: HOUR_MS,
+      async run() {
+        if (!(await mayExpire(database))) return;
+        await accounts.removeExpiredTokens();
+        await forgetClosedFiles(database);
+        await storage.removeLeftovers(new Date(Date.now() - LEFTOVER_AGE_MS));
+      },
+    },
+  ];
+}
