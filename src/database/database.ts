@@ -37,6 +37,8 @@ export interface OpenOptions {
 export class Database {
   readonly orm: MikroORM;
   readonly dialect: "mysql" | "sqlite";
+  /** The beginning of an insert that leaves a row alone which is there already. */
+  readonly insertIgnore: string;
   readonly #turnstile: Turnstile;
   readonly #longReads: Turnstile;
   #sessions: MySqlSessions | undefined;
@@ -46,6 +48,7 @@ export class Database {
   private constructor(orm: MikroORM) {
     this.orm = orm;
     this.dialect = orm.driver instanceof EmbeddedDriver ? "sqlite" : "mysql";
+    this.insertIgnore = this.dialect === "mysql" ? "insert ignore" : "insert or ignore";
     // The connections' own queues know no end to waiting.
     this.#turnstile =
       this.dialect === "mysql"

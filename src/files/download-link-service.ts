@@ -5,7 +5,7 @@ import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { sha256 } from "../metadata/digest.ts";
 import { StoredFile } from "../metadata/file-record.ts";
-import { isId } from "../metadata/id.ts";
+import { isUuid } from "../runtime/uuid.ts";
 import { DownloadLink } from "./download-link-record.ts";
 
 const SECRET_BYTES = 32;
@@ -35,7 +35,7 @@ export class DownloadLinkService {
     }
     const secret = randomBytes(SECRET_BYTES).toString("base64url");
     const link = await this.#database.transaction(async (em) => {
-      const file = isId(fileId)
+      const file = isUuid(fileId)
         ? await em.findOne(StoredFile, { id: fileId, owner: user.id, status: "COMPLETE" })
         : null;
       if (file === null) throw new NotFoundError("file");
@@ -58,7 +58,7 @@ export class DownloadLinkService {
   /** From its return on, the link opens nothing. Again on a revoked link: nothing. */
   async revoke(user: User, id: string): Promise<void> {
     await this.#database.transaction(async (em) => {
-      const link = isId(id) ? await em.findOne(DownloadLink, { id, file: { owner: user.id } }) : null;
+      const link = isUuid(id) ? await em.findOne(DownloadLink, { id, file: { owner: user.id } }) : null;
       if (link === null) throw new NotFoundError("download link");
       const now = new Date();
       if (link.expiresAt > now) link.expiresAt = now;

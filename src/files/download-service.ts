@@ -2,8 +2,8 @@ import type { AccountService } from "../accounts/account-service.ts";
 import type { Database } from "../database/database.ts";
 import { DataUnavailableError, InvalidTokenError, NotFoundError, UnauthenticatedError } from "../errors.ts";
 import { StoredFile } from "../metadata/file-record.ts";
-import { isId } from "../metadata/id.ts";
 import { readManifestAt } from "../metadata/manifests.ts";
+import { isUuid } from "../runtime/uuid.ts";
 import type { ByteRange, StorageNode, StoredBlob } from "../storage/storage-node.ts";
 import type { DownloadLinkService } from "./download-link-service.ts";
 
@@ -53,7 +53,7 @@ export class DownloadService {
     if (user === null && secret === undefined) {
       throw token === undefined ? new UnauthenticatedError() : new InvalidTokenError();
     }
-    const file = isId(id)
+    const file = isUuid(id)
       ? await this.#database.read((em) => em.findOne(StoredFile, { id, status: "COMPLETE" }))
       : null;
     if (file === null) throw new NotFoundError("file");

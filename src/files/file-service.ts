@@ -1,12 +1,13 @@
-import { LockMode, raw } from "@mikro-orm/core";
+import { raw } from "@mikro-orm/core";
 import { countDeleted } from "../accounts/storage-counters.ts";
 import { User } from "../accounts/user-record.ts";
-import type { Database, EntityManager } from "../database/database.ts";
+import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
 import { StoredFile } from "../metadata/file-record.ts";
 import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "../metadata/filename.ts";
-import { isId } from "../metadata/id.ts";
+import { lockFile } from "../metadata/files.ts";
 import { type ManifestEntry, readManifest, readManifestFrom } from "../metadata/manifests.ts";
+import { isUuid } from "../runtime/uuid.ts";
 import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
 
 export const fileOrders = {
@@ -45,7 +46,7 @@ export class FileService {
 
   /** Null when there is no such complete file of the user's. */
   async find(user: User, id: string): Promise<StoredFile | null> {
-    if (!isId(id)) return null;
+    if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: "COMPLETE" }));
   }
 
@@ -65,8 +66,8 @@ export class FileService {
   async rename(user: User, id: string, filename: string): Promise<StoredFile> {
     checkFilename(filename);
     return this.#database.transaction(async (em) => {
-      const file = await this.#lock(em, user, id);
-      if (file.status !== "COMPLETE") throw new NotFoundError("file");
+      const file = await lockFile(em, id, user.id);
+      if (file?.status !== "COMPLETE") throw new NotFoundError("file");
       file.filename = filename;
       file.filenameKey = filenameKey(filename);
       return file;
@@ -76,9 +77,9 @@ export class FileService {
   /** Takes the file out of sight at once; its bytes are freed in the background. Again on a deleted file: nothing. */
   async delete(user: User, id: string): Promise<void> {
     await this.#database.transaction(async (em) => {
-      const file = await this.#lock(em, user, id);
-      if (file.status === "DELETED") return;
-      if (file.status !== "COMPLETE") throw new NotFoundError("file");
+      const file = await lockFile(em, id, user.id);
+      if (file?.status === "DELETED") return;
+      if (file?.status !== "COMPLETE") throw new NotFoundError("file");
       file.status = "DELETED";
       await countDeleted(em, user.id, file.size);
     });
@@ -106,14 +107,5 @@ export class FileService {
   async #count(user: User): Promise<number> {
     const { fileCount } = await this.#database.read((em) => em.findOneOrFail(User, user.id, { fields: ["fileCount"] }));
     return fileCount;
-  }
-
-  /** The file, locked until the transaction ends. @throws NotFoundError */
-  async #lock(em: EntityManager, user: User, id: string): Promise<StoredFile> {
-    const file = isId(id)
-      ? await em.findOne(StoredFile, { id, owner: user.id }, { lockMode: LockMode.PESSIMISTIC_WRITE })
-      : null;
-    if (file === null) throw new NotFoundError("file");
-    return file;
   }
 }

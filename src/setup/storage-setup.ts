@@ -5,7 +5,7 @@ import { isWanted } from "../metadata/chunks.ts";
 import { NodeRegistry } from "../nodes/node-registry.ts";
 import { NodeService } from "../nodes/node-service.ts";
 import { NodeUsageCounter } from "../nodes/node-usage.ts";
-import { type DamageReason, NodeSet } from "../storage/cluster/node-set.ts";
+import { NodeSet } from "../storage/cluster/node-set.ts";
 import { LocalNode } from "../storage/local/local-node.ts";
 import { MemoryBudget } from "../storage/s3/memory-budget.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
@@ -65,7 +65,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     nodeTimeoutMs: config.nodeTimeoutMs,
     logger: log,
     admit: (node) => registry.admit(node),
-    onDamage: (blobId: string, _node: string, reason: DamageReason) => repairs.report(blobId, reason),
+    onDamage: (blobId, reason) => repairs.report(blobId, reason),
     isWanted: (blobId) => database.read((em) => isWanted(em, blobId)),
     onReturn: () => {
       hasReturned = true;

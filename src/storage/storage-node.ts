@@ -33,6 +33,16 @@ export interface NodeStatus {
   freeBytes: number | null;
 }
 
+/** What a blob's sender knows of it at its end. */
+export interface BlobEnd {
+  /** Bytes, at least 1, where it ends before the size that was announced; else it has that size. */
+  size?: number;
+  /** SHA-256 of its bytes: a place that checks what it stores then checks all of the way. */
+  sha256?: Uint8Array;
+  /** As `StoredBlob.checksums`: without them, nobody can make up for a node that failed. */
+  checksums?: Uint8Array;
+}
+
 /** Writes one blob. Whoever has one calls `commit` or `abort` in the end. */
 export interface BlobWriter {
   /**
@@ -43,11 +53,9 @@ export interface BlobWriter {
   /**
    * When it resolves, the blob is readable under its id and would survive a power cut. Rejects, and leaves no blob,
    * when fewer or more bytes were written than it is to have.
-   * @param size the blob's bytes, at least 1, where it ends before the size that was announced; else it has that size
-   * @param sha256 of the blob's bytes, as their sender has it: a place that checks what it stores then checks all of the way
    * @returns the names of the nodes that hold the blob, at least one
    */
-  commit(size?: number, sha256?: Uint8Array): Promise<readonly string[]>;
+  commit(end?: BlobEnd): Promise<readonly string[]>;
   /** Drops what was written, a committed blob too. May be called at any time and more than once; never rejects. */
   abort(): Promise<void>;
 }

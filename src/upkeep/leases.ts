@@ -132,12 +132,10 @@ export class Leases {
       [holder, this.#ttlMs, name],
     );
     if (taken) return true;
-    const ignore = this.#database.dialect === "mysql" ? "ignore" : "or ignore";
-    return this.#run(`insert ${ignore} into leases (name, holder, expires_at) values (?, ?, ${this.#now} + ?)`, [
-      name,
-      holder,
-      this.#ttlMs,
-    ]);
+    return this.#run(
+      `${this.#database.insertIgnore} into leases (name, holder, expires_at) values (?, ?, ${this.#now} + ?)`,
+      [name, holder, this.#ttlMs],
+    );
   }
 
   #extend(name: string, holder: string, ms: number): Promise<boolean> {

@@ -65,10 +65,9 @@ export class RepairQueue {
     const rows = [...chunks];
     if (rows.length === 0) return;
     const now = new Date();
-    const ignore = this.#database.dialect === "mysql" ? "ignore" : "or ignore";
     for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
       const part = rows.slice(start, start + ROWS_PER_STATEMENT);
-      const statement = `insert ${ignore} into repairs (chunk_id, reason, attempts, next_attempt_at, created_at)
+      const statement = `${this.#database.insertIgnore} into repairs (chunk_id, reason, attempts, next_attempt_at, created_at)
         values ${part.map(() => "(?, ?, 0, ?, ?)").join(", ")}`;
       const values = part.flatMap(([id, reason]) => [id, reason, now, now]);
       await this.#database.transaction((em) => em.execute(statement, values, "run"));

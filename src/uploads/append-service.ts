@@ -5,10 +5,10 @@ import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import type { StoredFile } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
-import { isId } from "../metadata/id.ts";
 import type { StoredChunk } from "../metadata/recorded-chunks.ts";
 import { appendChunks } from "../metadata/recorded-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
+import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { type ChecksumClaim, checked } from "./body-checksum.ts";
 import { cutChunks, tooMuch } from "./chunk-cutter.ts";
@@ -86,7 +86,7 @@ export class AppendService {
 
   /** The user's upload, of the kinds that this takes bytes of, in whatever state. @throws NotFoundError */
   async find(user: User, id: string): Promise<StoredFile> {
-    const upload = isId(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
+    const upload = isUuid(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
     if (upload === null || !upload.isSequential) throw new NotFoundError("upload");
     return upload;
   }

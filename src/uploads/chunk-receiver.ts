@@ -1,39 +1,21 @@
-import { createHash } from "node:crypto";
 import { StowageError } from "../errors.ts";
-import { BlockChecksums } from "../storage/block-checksums.ts";
-import type { BlobWriter } from "../storage/storage-node.ts";
-
-export interface ReceivedChunk {
-  sha256: Buffer;
-  /** CRC32 of each block, as `StoredBlob.checksums`. */
-  checksums: Uint8Array;
-}
+import type { ChunkDigest } from "./chunk-digest.ts";
 
 /**
- * Takes a chunk's bytes off the wire, hashing them while they go to the nodes. Without a writer they are only hashed.
+ * Takes a whole chunk's bytes off the wire.
  * @param source its buffers need to last only until the next one is asked for
- * @param size bytes that the chunk must have
- * @throws StowageError CHUNK_SIZE_MISMATCH; what the source or the writer throws
+ * @param chunk takes exactly the bytes that it has room for
+ * @throws StowageError CHUNK_SIZE_MISMATCH; what the source or the chunk throws
  */
-export async function receiveChunk(
-  source: AsyncIterable<Uint8Array>,
-  size: number,
-  writer: BlobWriter | null,
-): Promise<ReceivedChunk> {
-  const hash = createHash("sha256");
-  const checksums = new BlockChecksums();
+export async function receiveChunk(source: AsyncIterable<Uint8Array>, chunk: ChunkDigest): Promise<void> {
+  const size = chunk.room;
   let received = 0;
   for await (const buffer of source) {
     received += buffer.length;
     // Too much: only counted from here on, for the answer.
-    if (received > size) continue;
-    const writing = writer?.write([buffer]);
-    hash.update(buffer);
-    checksums.update(buffer);
-    await writing;
+    if (received <= size) await chunk.write(buffer);
   }
   if (received !== size) throw wrongSize(size, received);
-  return { sha256: hash.digest(), checksums: checksums.digest() };
 }
 
 export function wrongSize(expected: number, received: number): StowageError {

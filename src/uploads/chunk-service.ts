@@ -1,18 +1,19 @@
 import pLimit, { type LimitFunction } from "p-limit";
-import { v7 as uuidv7 } from "uuid";
 import type { User } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { parseDigest } from "../metadata/digest.ts";
 import type { StoredFile } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
-import { isId } from "../metadata/id.ts";
 import { digestAt } from "../metadata/manifests.ts";
 import { recordChunk, type StoredChunk } from "../metadata/recorded-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
+import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
+import { ChunkDigest } from "./chunk-digest.ts";
 import { chunkBytes } from "./chunk-plan.ts";
 import { receiveChunk, wrongSize } from "./chunk-receiver.ts";
+import { OpenChunk } from "./open-chunk.ts";
 import { clockJumped, refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {
@@ -77,7 +78,9 @@ export class ChunkService {
     const present = upload.receivedChunks === 0 ? null : await this.#digestAt(upload, start);
     if (present !== null) {
       if (!claimed?.equals(present)) {
-        const { sha256 } = await receiveChunk(await sent.open(), size, null);
+        const chunk = new ChunkDigest(size);
+        await receiveChunk(await sent.open(), chunk);
+        const { sha256 } = chunk.end();
         checkClaim(claimed, sha256);
         refuseOther(present, sha256, sent.index);
       }
@@ -85,27 +88,25 @@ export class ChunkService {
       return this.#find(user, uploadId);
     }
 
-    const id = uuidv7();
     const { jumps } = clockWatch;
-    const writer = await this.#storage.create(id, size, undefined, user.id);
-    let chunk: StoredChunk;
+    const chunk = await OpenChunk.create(this.#storage, size, user.id);
+    let stored: StoredChunk;
     try {
-      const received = await receiveChunk(await sent.open(), size, writer);
-      checkClaim(claimed, received.sha256);
-      const nodes = await writer.commit(size, received.sha256);
+      await receiveChunk(await sent.open(), chunk);
+      checkClaim(claimed, chunk.end().sha256);
+      stored = await chunk.commit(start);
       // Its bytes may have been taken for old and unknown meanwhile.
       if (clockWatch.jumps !== jumps) throw clockJumped();
-      chunk = { ...received, id, offset: start, size, nodes };
     } catch (error) {
-      await writer.abort();
+      await chunk.abort();
       throw error;
     }
     // An error from here on says nothing of what was committed: the row may be there, and then it needs the blob. If it
     // is not, the blob is an orphan for the sweeper.
-    const outcome = await recordChunk(this.#database, upload, chunk, new Date(Date.now() + this.#expiryMs));
+    const outcome = await recordChunk(this.#database, upload, stored, new Date(Date.now() + this.#expiryMs));
     if (outcome === "added") return upload;
-    await writer.abort();
-    return this.#explain(user, uploadId, sent.index, chunk);
+    await chunk.abort();
+    return this.#explain(user, uploadId, sent.index, stored);
   }
 
   /** Why a chunk was not added, when it isn't there already with the same bytes. */
@@ -120,7 +121,7 @@ export class ChunkService {
   }
 
   async #find(user: User, id: string): Promise<StoredFile> {
-    const upload = isId(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
+    const upload = isUuid(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
     if (upload === null) throw new NotFoundError("upload");
     return upload;
   }

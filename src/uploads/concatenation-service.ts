@@ -5,8 +5,8 @@ import type { User } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
 import { StoredFile } from "../metadata/file-record.ts";
-import { isId } from "../metadata/id.ts";
 import { chunkDigests, moveManifest } from "../metadata/manifests.ts";
+import { isUuid } from "../runtime/uuid.ts";
 import { MAX_CHUNKS } from "./chunk-plan.ts";
 import { TusUpload } from "./tus-upload-record.ts";
 import { planUpload, type UploadPlan } from "./upload-request.ts";
@@ -132,7 +132,7 @@ async function findParts(
   lockMode: LockMode.NONE | LockMode.PESSIMISTIC_WRITE = LockMode.NONE,
 ): Promise<StoredFile[]> {
   // Locked in one order by everybody, so that no two wait for each other.
-  const where = { id: { $in: ids.filter(isId) }, owner: user.id };
+  const where = { id: { $in: ids.filter(isUuid) }, owner: user.id };
   const found = await em.find(StoredFile, where, { orderBy: { id: "asc" }, lockMode });
   const byId = new Map(found.map((part) => [part.id, part]));
   return ids.map((id) => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { LockMode, UniqueConstraintViolationException } from "@mikro-orm/core";
+import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
@@ -10,10 +10,11 @@ import { findPage, type Page, type PageRequest } from "../files/page.ts";
 import { parseDigest } from "../metadata/digest.ts";
 import { StoredFile } from "../metadata/file-record.ts";
 import { filenameKey } from "../metadata/filename.ts";
-import { isId } from "../metadata/id.ts";
+import { lockFile } from "../metadata/files.ts";
 import { chunkDigests } from "../metadata/manifests.ts";
 import { receivedRanges } from "../metadata/received-chunks.ts";
 import { clockWatch, SETTLED_MS } from "../runtime/clock-watch.ts";
+import { isUuid } from "../runtime/uuid.ts";
 import { type ChunkRange, chunksInAll, missingChunks } from "./chunk-plan.ts";
 import { expireUpload } from "./expiry.ts";
 import { TusUpload } from "./tus-upload-record.ts";
@@ -50,9 +51,7 @@ function concatenated(): StowageError {
 
 /** The user's upload, locked until the transaction ends. @throws NotFoundError */
 export async function lockUpload(em: EntityManager, user: User, id: string): Promise<StoredFile> {
-  const upload = isId(id)
-    ? await em.findOne(StoredFile, { id, owner: user.id }, { lockMode: LockMode.PESSIMISTIC_WRITE })
-    : null;
+  const upload = await lockFile(em, id, user.id);
   if (upload === null) throw new NotFoundError("upload");
   return upload;
 }
@@ -183,7 +182,7 @@ export class UploadService {
 
   /** Null when there is no such upload of the user's, or its file was deleted. */
   async find(user: User, id: string): Promise<StoredFile | null> {
-    if (!isId(id)) return null;
+    if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: { $ne: "DELETED" } }));
   }
 

@@ -37,7 +37,7 @@ export async function store(node: StorageNode, size: number, id = v7()): Promise
   const blob = makeBlob(size, id);
   const writer = await node.create(blob.id, blob.size);
   await writeBytes(writer, blob.bytes);
-  return { ...blob, nodes: await writer.commit() };
+  return { ...blob, nodes: await writer.commit(blob) };
 }
 
 /** Reads until the end or the error, copying each buffer as it may be overwritten. */

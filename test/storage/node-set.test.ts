@@ -112,7 +112,7 @@ describe("NodeSet writes", () => {
     const blob = makeBlob(1000, idRanked("node1", "node2", "node3"));
     const writer = await set.create(blob.id, blob.size);
     await writer.write([blob.bytes]);
-    expect(await writer.commit()).toEqual(["node2", "node3"]);
+    expect(await writer.commit(blob)).toEqual(["node2", "node3"]);
     await writer.abort();
     expect(await holdersOf(set, blob.id)).toEqual([]);
   });

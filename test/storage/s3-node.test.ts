@@ -156,7 +156,7 @@ describe("S3Node", () => {
     const writer = await node.create(id, 1000);
     await writer.write([bytes]);
     const digest = createHash("sha256").update("others").digest();
-    await expect(writer.commit(1000, digest)).rejects.toMatchObject({ name: "S3Error", status: 400 });
+    await expect(writer.commit({ size: 1000, sha256: digest })).rejects.toMatchObject({ name: "S3Error", status: 400 });
     await writer.abort();
     expect(await keys()).toEqual(["stowage-node.json"]);
   });

@@ -141,7 +141,7 @@ export function describeStorageNode(what: string, open: () => Promise<NodeHarnes
       const blob = makeBlob(size);
       const writer = await node.create(blob.id, 3 * MIB);
       await writeBytes(writer, blob.bytes);
-      const nodes = await writer.commit(size);
+      const nodes = await writer.commit({ size });
       expect((await readAll(node, { ...blob, nodes })).equals(blob.bytes)).toBe(true);
     });
 
@@ -152,7 +152,7 @@ export function describeStorageNode(what: string, open: () => Promise<NodeHarnes
         const blob = makeBlob(size);
         const writer = await node.create(blob.id, 20 * MIB);
         await writeBytes(writer, blob.bytes);
-        const nodes = await writer.commit(size);
+        const nodes = await writer.commit({ size });
         expect((await readAll(node, { ...blob, nodes })).equals(blob.bytes)).toBe(true);
         const listed = await Array.fromAsync(node.list());
         expect(new Map(listed.map(({ id, size }) => [id, size]))).toEqual(new Map([[blob.id, size]]));
@@ -165,7 +165,7 @@ export function describeStorageNode(what: string, open: () => Promise<NodeHarnes
       const { node } = await open();
       const writer = await node.create(v7(), 2000);
       await writer.write([Buffer.alloc(1000)]);
-      await expect(writer.commit(size)).rejects.toThrow();
+      await expect(writer.commit({ size })).rejects.toThrow();
       expect(await idsOf(node)).toEqual(new Set());
     });
 

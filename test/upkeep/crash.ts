@@ -45,9 +45,9 @@ export class CrashPoint {
         let committed = false;
         return {
           write: (buffers) => around(() => writer.write(buffers)),
-          commit: () =>
+          commit: (end) =>
             around(async () => {
-              const nodes = await writer.commit();
+              const nodes = await writer.commit(end);
               committed = true;
               return nodes;
             }),

@@ -107,7 +107,7 @@ export class Scene {
       replicas: Math.min(this.replicas, nodes.length),
       logger,
       probeMaxAgeMs: 0,
-      onDamage: (id, _node, reason) => queue.report(id, reason),
+      onDamage: (id, reason) => queue.report(id, reason),
     });
     const pool: NodePool = {
       replicas: this.replicas,

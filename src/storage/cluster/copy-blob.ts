@@ -25,7 +25,7 @@ export async function copyBlob(
     for await (const buffer of source.read(blob, { start: 0, end: blob.size }, signal)) {
       await inTime(writer.write([buffer]), timeoutMs);
     }
-    await inTime(writer.commit(), timeoutMs);
+    await inTime(writer.commit({ checksums: blob.checksums }), timeoutMs);
     return writer;
   } catch (error) {
     const aborted = Promise.resolve(creating)

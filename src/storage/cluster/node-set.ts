@@ -14,7 +14,7 @@ import { everyOne } from "./every-one.ts";
 import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
 import { inTime, NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
 import { rankNodes } from "./placement.ts";
-import { nothingStored, type Replica, ReplicatedWriter } from "./replicated-writer.ts";
+import { nothingStored, type Replica, ReplicatedWriter, type WriterHost } from "./replicated-writer.ts";
 
 export type DamageReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED";
 
@@ -25,7 +25,6 @@ export interface NodeSetOptions {
   /** Copies without which a write is refused; null for as many as can be had, at least one. */
   writeQuorum?: number | null;
   logger: StorageLogger;
-  name?: string;
   /** Milliseconds that a node may take for a step, such as the next buffer, before another takes its place. */
   nodeTimeoutMs?: number;
   /** How long the answer of a probe is good for. */
@@ -33,10 +32,10 @@ export interface NodeSetOptions {
   /** Called before each probe of a node: rejects when the place is not the node that it should be. */
   admit?: (node: PhysicalNode) => Promise<void>;
   /**
-   * Told when a read finds a copy missing or corrupt on a node that is up, and when a write ends with fewer copies than
-   * wanted; then `node` is this set's name, and the blob's row isn't there yet. The same damage may be told again.
+   * Called when a read finds a copy missing or corrupt on a node that is up, and when a write ends with fewer copies than
+   * wanted; then the blob's row isn't there yet. The same damage may be told again.
    */
-  onDamage?: (blobId: string, node: string, reason: DamageReason) => void;
+  onDamage?: (blobId: string, reason: DamageReason) => void;
   /** Whether anybody may still ask for the blob: a read that finds it gone is no failure where nobody may. */
   isWanted?: (blobId: string) => Promise<boolean>;
   /** Called when a node takes blobs, at first or again. */
@@ -49,7 +48,7 @@ const LONGEST_PROBE_MS = 5_000;
 
 /** Several nodes as one: blobs are spread over them, each in as many copies as wanted. */
 export class NodeSet implements StorageNode {
-  readonly name: string;
+  readonly name = "all";
   readonly nodes: ReadonlyMap<string, PhysicalNode>;
   readonly replicas: number;
   readonly #quorum: number | null;
@@ -58,13 +57,13 @@ export class NodeSet implements StorageNode {
   readonly #logger: StorageLogger;
   readonly #onDamage: NonNullable<NodeSetOptions["onDamage"]>;
   readonly #isWanted: NonNullable<NodeSetOptions["isWanted"]>;
+  readonly #host: WriterHost;
   /** Whether the last blob got fewer copies than wanted. */
   #isShort = false;
   readonly #unknownNodes = new Set<string>();
 
   constructor(options: NodeSetOptions) {
     const { nodes, replicas, logger, writeQuorum = null, probeMaxAgeMs = 10_000, admit = async () => {} } = options;
-    this.name = options.name ?? "all";
     this.nodes = new Map(nodes.map((node) => [node.name, node]));
     this.replicas = replicas;
     this.#quorum = writeQuorum;
@@ -75,6 +74,16 @@ export class NodeSet implements StorageNode {
     this.#logger = logger;
     this.#onDamage = options.onDamage ?? (() => {});
     this.#isWanted = options.isWanted ?? (async () => true);
+    this.#host = {
+      replicas,
+      quorum: writeQuorum,
+      patience: this.#patience(0),
+      read: (...reading) => this.read(...reading),
+      place: (...placing) => this.place(...placing),
+      hasRoom: (...asking) => this.#hasRoom(...asking),
+      failed: (...failure) => this.#onFailure(...failure),
+      stored: (...copies) => this.#onCopies(...copies),
+    };
     if (this.nodes.size < nodes.length) throw new RangeError("Two storage nodes have the same name");
     if (replicas < 1 || replicas > nodes.length) {
       throw new RangeError(`${nodes.length} storage nodes can't hold ${replicas} copies`);
@@ -121,7 +130,7 @@ export class NodeSet implements StorageNode {
       if (signal?.aborted) await giveUp(signal.reason);
     }
     if (started.length < (this.#quorum ?? 1)) await giveUp(nothingStored(failures, false));
-    return this.#writer(id, size, started, failures, signal);
+    return new ReplicatedWriter(this.#host, { id, size, signal }, started, failures);
   }
 
   async *read(blob: StoredBlob, range: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
@@ -226,35 +235,11 @@ export class NodeSet implements StorageNode {
     return rankNodes(id, weighted).flatMap((name) => this.nodes.get(name) ?? []);
   }
 
-  #isRoomElsewhere(size: number, except: ReadonlySet<string>): boolean {
+  #hasRoom(size: number, except: ReadonlySet<string>): boolean {
     return Array.from(this.#health.values()).some((health) => {
       const { name, state } = health.latest;
       return !except.has(name) && state === "UP" && health.hasRoomFor(size);
     });
-  }
-
-  #writer(
-    id: string,
-    size: number,
-    started: readonly Replica[],
-    failures: readonly unknown[],
-    signal?: AbortSignal,
-  ): BlobWriter {
-    const target = {
-      id,
-      size,
-      signal,
-      replicas: this.replicas,
-      quorum: this.#quorum,
-      patience: this.#patience(0),
-      source: this,
-      spares: (except: ReadonlySet<string>) => this.place(id, size, except),
-      isRoomElsewhere: (except: ReadonlySet<string>) => this.#isRoomElsewhere(size, except),
-      onFailure: (node: PhysicalNode, error: unknown, what: "write" | "commit" | "copy") =>
-        this.#onFailure(id, node, error, what),
-      onCopies: (copies: number) => this.#onCopies(id, copies),
-    };
-    return new ReplicatedWriter(target, started, failures);
   }
 
   #patience(have: number): Patience {
@@ -266,12 +251,12 @@ export class NodeSet implements StorageNode {
     const failed = this.#health.get(node.name)?.fail(error, blob, what);
     const reason = error instanceof CorruptBlobError ? "CORRUPT" : error instanceof MissingBlobError ? "MISSING" : null;
     // A disk that was unmounted hasn't lost its blobs: it is down, then.
-    if (reason !== null) void failed?.then((isUp) => isUp && this.#onDamage(blob, node.name, reason));
+    if (reason !== null) void failed?.then((isUp) => isUp && this.#onDamage(blob, reason));
   }
 
   #onCopies(blob: string, copies: number): void {
     const isShort = copies < this.replicas;
-    if (isShort) this.#onDamage(blob, this.name, "UNDER_REPLICATED");
+    if (isShort) this.#onDamage(blob, "UNDER_REPLICATED");
     if (isShort === this.#isShort) return;
     this.#isShort = isShort;
     const message = isShort ? "Blob has fewer copies than wanted" : "Blobs have as many copies as wanted again";

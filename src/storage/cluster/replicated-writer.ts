@@ -1,7 +1,6 @@
 import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError } from "../../errors.ts";
 import { BlobExistsError, SlowSenderError, WrongByteCountError } from "../blob-errors.ts";
-import { BlockChecksums } from "../block-checksums.ts";
-import type { BlobWriter, PhysicalNode, StorageNode } from "../storage-node.ts";
+import type { BlobEnd, BlobWriter, PhysicalNode, StorageNode } from "../storage-node.ts";
 import { copyBlob } from "./copy-blob.ts";
 import { NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
 
@@ -10,64 +9,62 @@ export interface Replica {
   writer: BlobWriter;
 }
 
-/** What a writer needs of its node set. */
-export interface ReplicationTarget {
+/** A set of nodes, as its writers see it. */
+export interface WriterHost extends Pick<StorageNode, "read"> {
+  /** Copies wanted. */
+  readonly replicas: number;
+  /** Copies without which a blob is refused; null for as many as can be had. */
+  readonly quorum: number | null;
+  readonly patience: Patience;
+  /** The nodes that take the blob, the preferred first, except those named. */
+  place(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[];
+  /** Whether a node has room for so many bytes, except those named. */
+  hasRoom(size: number, except: ReadonlySet<string>): boolean;
+  /** Hears of each node that failed. */
+  failed(id: string, node: PhysicalNode, error: unknown, what: "write" | "commit" | "copy"): void;
+  /** Hears of each blob that is stored, and in how many copies. */
+  stored(id: string, copies: number): void;
+}
+
+/** The blob that is written. */
+export interface WrittenBlob {
   id: string;
   /** Bytes announced. */
   size: number;
-  /** Copies wanted. */
-  replicas: number;
-  /** Copies without which the blob is refused; null for as many as can be had. */
-  quorum: number | null;
-  patience: Patience;
-  /** Reads back what survived, to make up for a node that failed. */
-  source: Pick<StorageNode, "read">;
-  /** Nodes that take blobs, the preferred first, except those named. */
-  spares(except: ReadonlySet<string>): PhysicalNode[];
-  /** Whether one of them has room. */
-  isRoomElsewhere(except: ReadonlySet<string>): boolean;
-  /** Told of every node that failed. */
-  onFailure(node: PhysicalNode, error: unknown, what: "write" | "commit" | "copy"): void;
-  /** Told of every blob that is stored. */
-  onCopies(copies: number): void;
   signal?: AbortSignal | undefined;
 }
+
+/** Errors that are the sender's, on whichever node they show. */
+const SENDERS = [BlobExistsError, SlowSenderError, WrongByteCountError];
 
 /**
  * Writes to several nodes at once, at the pace of the slowest. A node that fails or stalls is dropped as long as one is
  * left; at the end, others get copies in its place.
  */
 export class ReplicatedWriter implements BlobWriter {
-  readonly #target: ReplicationTarget;
+  readonly #host: WriterHost;
+  readonly #blob: WrittenBlob;
   /** Nodes that have had their chance. */
   readonly #tried = new Set<string>();
   readonly #failures: unknown[];
-  /** Only there if a copy may have to be made. */
-  readonly #checksums: BlockChecksums | undefined;
   #live: Replica[];
-  #received = 0;
   #committing: Promise<readonly string[]> | undefined;
 
   /** @param failures of nodes that were tried before, and may be tried again */
-  constructor(target: ReplicationTarget, replicas: readonly Replica[], failures: readonly unknown[]) {
-    this.#target = target;
+  constructor(host: WriterHost, blob: WrittenBlob, replicas: readonly Replica[], failures: readonly unknown[]) {
+    this.#host = host;
+    this.#blob = blob;
     this.#live = [...replicas];
     this.#failures = [...failures];
-    this.#checksums = target.replicas > 1 ? new BlockChecksums() : undefined;
     for (const { node } of replicas) this.#tried.add(node.name);
   }
 
   async write(buffers: readonly Uint8Array[]): Promise<void> {
-    for (const buffer of buffers) {
-      this.#received += buffer.length;
-      this.#checksums?.update(buffer);
-    }
-    this.#checkCount(this.#received > this.#target.size);
     await this.#onAll("write", (writer) => writer.write(buffers));
   }
 
-  commit(size = this.#target.size, sha256?: Uint8Array): Promise<readonly string[]> {
-    this.#committing ??= this.#commit(size, sha256);
+  commit(end: BlobEnd = {}): Promise<readonly string[]> {
+    this.#committing ??= this.#commit(end);
     return this.#committing;
   }
 
@@ -76,13 +73,12 @@ export class ReplicatedWriter implements BlobWriter {
     await this.#drop(this.#live);
   }
 
-  async #commit(size: number, sha256: Uint8Array | undefined): Promise<readonly string[]> {
+  async #commit(end: BlobEnd): Promise<readonly string[]> {
     try {
-      this.#checkCount(this.#received !== size, size);
-      await this.#onAll("commit", (writer) => writer.commit(size, sha256));
-      await this.#makeUp(size);
-      if (this.#live.length < (this.#target.quorum ?? 1)) throw this.#refusal();
-      this.#target.onCopies(this.#live.length);
+      await this.#onAll("commit", (writer) => writer.commit(end));
+      await this.#makeUp(end);
+      if (this.#live.length < (this.#host.quorum ?? 1)) throw this.#refusal();
+      this.#host.stored(this.#blob.id, this.#live.length);
       return this.#live.map(({ node }) => node.name);
     } catch (error) {
       await this.#drop(this.#live);
@@ -90,12 +86,9 @@ export class ReplicatedWriter implements BlobWriter {
     }
   }
 
-  #checkCount(wrong: boolean, expected = this.#target.size): void {
-    if (wrong) throw new WrongByteCountError(expected, this.#received);
-  }
-
   async #onAll(what: "write" | "commit", step: (writer: BlobWriter) => Promise<unknown>): Promise<void> {
-    const { patience, signal, onFailure } = this.#target;
+    const { patience } = this.#host;
+    const { id, signal } = this.#blob;
     const work = this.#live.map(({ writer }) => step(writer));
     const outcomes = await settleInTime(work, patience);
     const failed = this.#live.flatMap((replica, index) => {
@@ -105,11 +98,11 @@ export class ReplicatedWriter implements BlobWriter {
     if (failed.length === 0) return;
     signal?.throwIfAborted();
     for (const { error } of failed) {
-      if (error instanceof BlobExistsError || error instanceof SlowSenderError) throw error;
+      if (SENDERS.some((kind) => error instanceof kind)) throw error;
     }
     for (const { node, error } of failed) {
       this.#failures.push(error);
-      onFailure(node, error, what);
+      this.#host.failed(id, node, error, what);
     }
     this.#live = this.#live.filter((_, index) => outcomes[index]?.status === "fulfilled");
     const [stalled, refused] = partition(failed, ({ error }) => error instanceof NodeTimeoutError);
@@ -120,21 +113,22 @@ export class ReplicatedWriter implements BlobWriter {
   }
 
   /** Copies the blob to other nodes, for those that failed on the way. */
-  async #makeUp(size: number): Promise<void> {
-    const { id, replicas, source, spares, onFailure, patience } = this.#target;
-    if (this.#live.length >= replicas || this.#checksums === undefined) return;
-    const checksums = this.#checksums.digest();
-    for (const node of spares(this.#tried)) {
+  async #makeUp({ size = this.#blob.size, checksums }: BlobEnd): Promise<void> {
+    const host = this.#host;
+    const { replicas, patience } = host;
+    const { id } = this.#blob;
+    if (this.#live.length >= replicas || checksums === undefined) return;
+    for (const node of host.place(id, this.#blob.size, this.#tried)) {
       const nodes = this.#live.map((replica) => replica.node.name);
       const timeoutMs = nodes.length >= patience.enough ? patience.graceMs : patience.timeoutMs;
       try {
-        const writer = await copyBlob({ id, size, checksums, nodes }, source, node, undefined, timeoutMs);
+        const writer = await copyBlob({ id, size, checksums, nodes }, host, node, undefined, timeoutMs);
         this.#live.push({ node, writer });
       } catch (error) {
         // The copies that there are can't be read: no fault of this node's.
         if (error instanceof DataUnavailableError) return;
         this.#failures.push(error);
-        onFailure(node, error, "copy");
+        host.failed(id, node, error, "copy");
       }
       if (this.#live.length >= replicas) return;
     }
@@ -143,11 +137,11 @@ export class ReplicatedWriter implements BlobWriter {
   /** Takes back what they wrote, without waiting for one that stalls in that. */
   async #drop(replicas: readonly Replica[]): Promise<void> {
     const aborts = replicas.map(({ writer }) => writer.abort());
-    await settleInTime(aborts, this.#target.patience);
+    await settleInTime(aborts, this.#host.patience);
   }
 
   #refusal(): Error {
-    return nothingStored(this.#failures, this.#target.isRoomElsewhere(this.#tried));
+    return nothingStored(this.#failures, this.#host.hasRoom(this.#blob.size, this.#tried));
   }
 }
 

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { link, open, readFile, rename, unlink } from "node:fs/promises";
+import { open, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { codeOf } from "../../runtime/errno.ts";
 import { syncFolder } from "../../runtime/folders.ts";
+import { placeFile } from "../../runtime/place-file.ts";
 import { IDENTITY_FILE, parseIdentity, writtenIdentity } from "../node-identity.ts";
 import type { NodeIdentity } from "../storage-node.ts";
-
-const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /** @returns null where there is no identity file, or no such folder */
 export async function readIdentity(node: string, root: string): Promise<NodeIdentity | null> {
@@ -29,10 +29,9 @@ export async function writeIdentity(root: string, tmp: string, identity: NodeIde
     await file.close();
   }
   try {
-    await link(temporary, path);
+    await placeFile(temporary, path);
   } catch (error) {
-    if (NO_HARD_LINKS.has(codeOf(error) ?? "")) await rename(temporary, path);
-    else if (codeOf(error) !== "EEXIST") throw error;
+    if (codeOf(error) !== "EEXIST") throw error;
   } finally {
     await unlink(temporary).catch(() => {});
   }
@@ -47,8 +46,4 @@ export async function syncIdentity(root: string): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { access, constants, type FileHandle, lstat, open, opendir, rename, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { codeOf } from "../../runtime/errno.ts";
 import { makeFolder, makeOnlyFolder, syncWayTo } from "../../runtime/folders.ts";
+import { isUuid } from "../../runtime/uuid.ts";
 import { SlabPool } from "../../streams/slab-pool.ts";
 import { CorruptBlobError, MissingBlobError } from "../blob-errors.ts";
-import { blobPath, isBlobId } from "../blob-path.ts";
+import { blobPath } from "../blob-path.ts";
 import { blocksAround, verifyBlocks } from "../block-checksums.ts";
 import { checkIdentity, NodeIdentityError } from "../node-identity.ts";
 import type {
@@ -155,11 +157,11 @@ export class LocalNode implements PhysicalNode {
 
   async *listAside(): AsyncGenerator<string, void, void> {
     await this.#checkPlace();
-    for await (const { name } of await opendir(this.#aside)) if (isBlobId(name)) yield name;
+    for await (const { name } of await opendir(this.#aside)) if (isUuid(name)) yield name;
   }
 
   #asidePath(id: string): string {
-    if (!isBlobId(id)) throw new TypeError(`Not a blob id: ${JSON.stringify(id)}`);
+    if (!isUuid(id)) throw new TypeError(`Not a blob id: ${JSON.stringify(id)}`);
     return join(this.#aside, id);
   }
 
@@ -176,7 +178,7 @@ export class LocalNode implements PhysicalNode {
 
   async *#listFolder(outer: string, inner: string): AsyncGenerator<ListedBlob, void, void> {
     for await (const { name } of await opendir(join(this.#blobs, outer, inner))) {
-      if (!isBlobId(name) || !name.endsWith(outer + inner)) continue;
+      if (!isUuid(name) || !name.endsWith(outer + inner)) continue;
       const found = await statIfThere(blobPath(this.#blobs, name));
       if (found?.isFile()) yield { id: name, size: found.size, modifiedAt: found.mtime };
     }
@@ -237,8 +239,4 @@ function ignoreMissing(error: unknown): undefined {
 
 function isMissing(error: unknown): boolean {
   return codeOf(error) === "ENOENT";
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }

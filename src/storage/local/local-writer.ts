@@ -1,9 +1,12 @@
-import { type FileHandle, link, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, open, unlink } from "node:fs/promises";
 import { constants } from "node:os";
 import { dirname } from "node:path";
 import { InsufficientStorageError } from "../../errors.ts";
-import { BlobExistsError, WrongByteCountError } from "../blob-errors.ts";
-import type { BlobWriter } from "../storage-node.ts";
+import { codeOf } from "../../runtime/errno.ts";
+import { placeFile } from "../../runtime/place-file.ts";
+import { BlobExistsError } from "../blob-errors.ts";
+import { ByteCount } from "../byte-count.ts";
+import type { BlobEnd, BlobWriter } from "../storage-node.ts";
 import type { Durability, DurableFolders } from "./durable-folders.ts";
 
 export interface LocalTarget {
@@ -23,7 +26,7 @@ export class LocalWriter implements BlobWriter {
   readonly #target: LocalTarget;
   readonly #file: FileHandle;
   readonly #folder: Promise<void>;
-  #received = 0;
+  readonly #count: ByteCount;
   #failure: unknown;
   #placed = false;
   #committing: Promise<readonly string[]> | undefined;
@@ -31,6 +34,7 @@ export class LocalWriter implements BlobWriter {
   private constructor(target: LocalTarget, file: FileHandle) {
     this.#target = target;
     this.#file = file;
+    this.#count = new ByteCount(target.size);
     // The blob's folder is made while its bytes come in; commit() meets its error.
     this.#folder = target.folders.ensure(dirname(target.finalPath));
     this.#folder.catch(() => {});
@@ -48,8 +52,7 @@ export class LocalWriter implements BlobWriter {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       this.#target.signal?.throwIfAborted();
-      for (const buffer of buffers) this.#received += buffer.length;
-      this.#checkCount(this.#received > this.#target.size);
+      this.#count.add(buffers);
       await writeFully(this.#file, buffers);
     } catch (error) {
       this.#failure ??= fullOrAsItIs(error);
@@ -58,7 +61,7 @@ export class LocalWriter implements BlobWriter {
     }
   }
 
-  commit(size = this.#target.size): Promise<readonly string[]> {
+  commit({ size }: BlobEnd = {}): Promise<readonly string[]> {
     this.#committing ??= this.#commit(size);
     return this.#committing;
   }
@@ -69,10 +72,10 @@ export class LocalWriter implements BlobWriter {
     await this.#discard();
   }
 
-  async #commit(size: number): Promise<readonly string[]> {
+  async #commit(size: number | undefined): Promise<readonly string[]> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
-      this.#checkCount(this.#received !== size, size);
+      this.#count.end(size);
       if (this.#target.durability === "fsync") await this.#file.datasync();
       await this.#file.close();
       await this.#folder;
@@ -86,27 +89,19 @@ export class LocalWriter implements BlobWriter {
     }
   }
 
-  #checkCount(wrong: boolean, expected = this.#target.size): void {
-    if (wrong) throw new WrongByteCountError(expected, this.#received);
-  }
-
-  /** Gives the file its name, unless another blob has it: rename() alone would replace that one. */
   async #place(): Promise<void> {
     const { temporaryPath, finalPath, folders, id, node } = this.#target;
     try {
-      if (await linked(temporaryPath, finalPath)) {
-        this.#placed = true;
-        await unlink(temporaryPath);
-      } else {
-        await (await open(finalPath, "wx")).close();
-        this.#placed = true;
-        await rename(temporaryPath, finalPath);
-      }
+      await placeFile(temporaryPath, finalPath);
+      this.#placed = true;
     } catch (error) {
       if (codeOf(error) === "EEXIST") throw new BlobExistsError(id, node, error);
       if (codeOf(error) === "ENOENT") folders.forget(dirname(finalPath));
       throw error;
     }
+    await unlink(temporaryPath).catch((error: unknown) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+    });
   }
 
   async #discard(): Promise<void> {
@@ -139,25 +134,10 @@ function without(buffers: readonly Uint8Array[], bytes: number): Uint8Array[] {
   return rest;
 }
 
-/** @returns false where the file system has no hard links */
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error) ?? "")) return false;
-    throw error;
-  }
-}
-
 /** By number: Node has no name for EDQUOT. */
 const FULL = new Set([constants.errno.ENOSPC, constants.errno.EDQUOT, constants.errno.EFBIG]);
 
 function fullOrAsItIs(error: unknown): unknown {
   const { errno } = error as NodeJS.ErrnoException;
   return errno !== undefined && FULL.has(-errno) ? new InsufficientStorageError(error) : error;
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }

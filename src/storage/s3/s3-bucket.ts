@@ -8,7 +8,7 @@ import {
   type ServiceOutputTypes,
 } from "@aws-sdk/client-s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import { isBlobId } from "../blob-path.ts";
+import { isUuid } from "../../runtime/uuid.ts";
 import { S3Error } from "./s3-error.ts";
 
 /** Where a node's objects lie. Credentials come by the usual chain: the environment, the profile, the machine's role. */
@@ -73,7 +73,7 @@ export class S3Bucket {
 
   /** @throws TypeError for what isn't a blob's id */
   blobKey(folder: "blobs" | "aside", id: string): string {
-    if (!isBlobId(id)) throw new TypeError(`Not a blob id: ${JSON.stringify(id)}`);
+    if (!isUuid(id)) throw new TypeError(`Not a blob id: ${JSON.stringify(id)}`);
     return this.key(`${folder}/${id}`);
   }
 

@@ -6,7 +6,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
-import { isBlobId } from "../blob-path.ts";
+import { isUuid } from "../../runtime/uuid.ts";
 import { blocksAround, verifyBlocks } from "../block-checksums.ts";
 import { checkIdentity, IDENTITY_FILE, NodeIdentityError, parseIdentity, writtenIdentity } from "../node-identity.ts";
 import type { ComingBlob } from "../preparation.ts";
@@ -83,7 +83,7 @@ export class S3Node implements PhysicalNode {
     const prefix = this.#bucket.key("blobs/");
     for await (const { Key = "", Size = 0, LastModified } of this.#objects(prefix)) {
       const id = Key.slice(prefix.length);
-      if (isBlobId(id)) yield { id, size: Size, modifiedAt: LastModified ?? new Date() };
+      if (isUuid(id)) yield { id, size: Size, modifiedAt: LastModified ?? new Date() };
     }
   }
 
@@ -152,7 +152,7 @@ export class S3Node implements PhysicalNode {
     for await (const { Key = "" } of this.#objects(prefix)) {
       // What was set aside again has its time behind the id.
       const [id = ""] = Key.slice(prefix.length).split(".");
-      if (isBlobId(id)) yield id;
+      if (isUuid(id)) yield id;
     }
   }
 

@@ -1,6 +1,7 @@
 import { InsufficientStorageError } from "../../errors.ts";
-import { SlowSenderError, WrongByteCountError } from "../blob-errors.ts";
-import type { BlobWriter } from "../storage-node.ts";
+import { SlowSenderError } from "../blob-errors.ts";
+import { ByteCount } from "../byte-count.ts";
+import type { BlobEnd, BlobWriter } from "../storage-node.ts";
 import { BodyPool } from "./body-pool.ts";
 import { LARGEST_RESERVATION, type MemoryBudget, type MemoryHolder } from "./memory-budget.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
@@ -42,7 +43,7 @@ export class S3Writer implements BlobWriter, MemoryHolder {
   /** The first is being filled. */
   #bodies: SignedBody[];
   #sending: Promise<void> = Promise.resolve();
-  #received = 0;
+  readonly #count: ByteCount;
   /** Steps under way: the next one is not the sender's. */
   #steps = 0;
   #failure: unknown;
@@ -58,6 +59,7 @@ export class S3Writer implements BlobWriter, MemoryHolder {
     const { bucket, id, size, signal } = target;
     this.#target = target;
     this.#object = new S3Object(bucket, id);
+    this.#count = new ByteCount(size);
     this.#bodies =
       size <= LARGEST_SINGLE
         ? [new SignedBody(bodies.take(size), { isPart: false })]
@@ -75,7 +77,7 @@ export class S3Writer implements BlobWriter, MemoryHolder {
   }
 
   get received(): number {
-    return this.#received;
+    return this.#count.received;
   }
 
   get awaitsSender(): boolean {
@@ -91,8 +93,7 @@ export class S3Writer implements BlobWriter, MemoryHolder {
     if (this.#failure !== undefined) throw this.#failure;
     this.#steps++;
     try {
-      for (const buffer of buffers) this.#received += buffer.length;
-      this.#checkCount(this.#received > this.#target.size);
+      this.#count.add(buffers);
       for (const buffer of buffers) await this.#append(buffer);
     } catch (error) {
       throw await this.#fail(error);
@@ -101,9 +102,9 @@ export class S3Writer implements BlobWriter, MemoryHolder {
     }
   }
 
-  commit(size = this.#target.size, sha256?: Uint8Array): Promise<readonly string[]> {
+  commit(end: BlobEnd = {}): Promise<readonly string[]> {
     this.#steps++;
-    this.#committing ??= this.#commit(size, sha256);
+    this.#committing ??= this.#commit(end);
     return this.#committing;
   }
 
@@ -113,10 +114,10 @@ export class S3Writer implements BlobWriter, MemoryHolder {
     await this.#discard();
   }
 
-  async #commit(size: number, sha256: Uint8Array | undefined): Promise<readonly string[]> {
+  async #commit({ size: asked, sha256 }: BlobEnd): Promise<readonly string[]> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
-      this.#checkCount(this.#received !== size, size);
+      const size = this.#count.end(asked);
       // Also where more was announced, and it ended before the first part was sent.
       if (size <= this.#filling.memory.length) {
         await this.#object.put(this.#filling, sha256, this.#stopLast.signal);
@@ -157,10 +158,6 @@ export class S3Writer implements BlobWriter, MemoryHolder {
     this.#sending = this.#object.putPart(full, this.#stop.signal);
     // It is awaited before the next part is sent; until then a rejection must not count as unhandled.
     this.#sending.catch(() => {});
-  }
-
-  #checkCount(wrong: boolean, expected = this.#target.size): void {
-    if (wrong) throw new WrongByteCountError(expected, this.#received);
   }
 
   async #fail(error: unknown): Promise<unknown> {
