@@ -19,7 +19,7 @@ import { Lease } from "./src/upkeep/lease-record.ts";
 import { Repair } from "./src/upkeep/repair-record.ts";
 import { Scrub } from "./src/upkeep/scrub-record.ts";
 import { UpkeepRequest } from "./src/upkeep/upkeep-request-record.ts";
-import { TusUpload } from "./src/uploads/tus-upload-record.ts";
+import { CreationRecord } from "./src/uploads/creation-record.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -38,7 +38,7 @@ const common = {
     Repair,
     Scrub,
     UpkeepRequest,
-    TusUpload,
+    CreationRecord,
   ],
   extensions: [Migrator],
 } satisfies Partial<Options>;

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { StowageError } from "../errors.ts";
+import { onEndSignal } from "../runtime/end-signals.ts";
 import { BackgroundJobs } from "../setup/background-jobs.ts";
 import { type Config, readConfig } from "../setup/config.ts";
 import { ConfigError } from "../setup/config-error.ts";
@@ -10,9 +11,6 @@ import { nodeJobs, setUpStorage } from "../setup/storage-setup.ts";
 import { AdminError, Interrupted } from "./admin-error.ts";
 import { type CommandLine, parseCommand } from "./commands.ts";
 import { Terminal } from "./terminal.ts";
-
-/** Ctrl-C reaches a child of npm twice, from the terminal and from npm: that is one signal. */
-const ECHO_MS = 500;
 
 /** An empty database made here, by a command run in the wrong folder, would look like one that lost everything. */
 function checkDatabase({ databaseUrl }: Config): void {
@@ -28,14 +26,7 @@ function checkDatabase({ databaseUrl }: Config): void {
 /** @returns a signal that aborts at the first SIGINT or SIGTERM; the second ends the process at once */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  let firstAt: number | undefined;
-  const onSignal = () => {
-    if (firstAt !== undefined && performance.now() - firstAt > ECHO_MS) process.exit(130);
-    firstAt ??= performance.now();
-    controller.abort(new Interrupted());
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  onEndSignal(() => controller.abort(new Interrupted()));
   return controller.signal;
 }
 

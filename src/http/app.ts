@@ -23,9 +23,9 @@ import { tellRefusedOrigins } from "./refused-origins.ts";
 import { RequestLog } from "./request-log.ts";
 import { resumableResponseHeaders } from "./resumable/resumable-headers.ts";
 import { registerResumable } from "./resumable/resumable-routes.ts";
+import type { SequentialServices } from "./sequential/sequential-request.ts";
 import { tusResponseHeaders } from "./tus/tus-headers.ts";
 import { registerTus } from "./tus/tus-routes.ts";
-import type { TusServices } from "./tus/tus-services.ts";
 
 export interface AppOptions extends HttpServersOptions {
   logger: FastifyBaseLogger;
@@ -37,7 +37,7 @@ export interface AppOptions extends HttpServersOptions {
   accounts: AccountService;
   chunks: ChunkService;
   /** What the protocols need whose uploads come byte behind byte. */
-  sequential: TusServices;
+  sequential: SequentialServices;
   downloads: Downloads;
   readiness: Readiness;
   /** Where the built web page is; undefined where it was not built. */

@@ -84,8 +84,17 @@ export class AppendService {
     this.#onLateRows = onLateRows;
   }
 
-  /** The user's upload, of the kinds that this takes bytes of, in whatever state. @throws NotFoundError */
+  /**
+   * The user's upload, of the kinds that this takes bytes of, open or complete.
+   * @throws StowageError NOT_FOUND; UPLOAD_CLOSED
+   */
   async find(user: User, id: string): Promise<StoredFile> {
+    const upload = await this.#find(user, id);
+    refuseClosed(upload);
+    return upload;
+  }
+
+  async #find(user: User, id: string): Promise<StoredFile> {
     const upload = isUuid(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
     if (upload === null || !upload.isSequential) throw new NotFoundError("upload");
     return upload;
@@ -94,15 +103,17 @@ export class AppendService {
   /**
    * As `find`, but first lets requests end that still bring bytes of this upload: whoever goes on after a broken
    * connection often asks before all has been taken in that had come by it, and would send that again.
+   * @param orConcatenated finds a part also when it has become another file's
    */
-  async findSettled(user: User, id: string): Promise<StoredFile> {
-    const found = await this.find(user, id);
+  async findSettled(user: User, id: string, { orConcatenated = false } = {}): Promise<StoredFile> {
+    let found = await this.#find(user, id);
     const underWay = this.#underWay.get(found.id);
-    if (underWay === undefined) return found;
-    const patience = new AbortController();
-    await Promise.race([Promise.allSettled(underWay), sleep(SETTLING_MS, undefined, { signal: patience.signal })]);
-    patience.abort();
-    return this.find(user, id);
+    if (underWay !== undefined) {
+      await settledWithin(underWay, SETTLING_MS);
+      found = await this.#find(user, id);
+    }
+    if (!orConcatenated || found.status !== "CONCATENATED") refuseClosed(found);
+    return found;
   }
 
   /**
@@ -186,7 +197,7 @@ export class AppendService {
         written.push(chunk);
         refuseTooMany(upload, written.length, end + chunk.size);
         if (performance.now() > deadline) {
-          throw new BadUserInputError("upload-checksum", "A request with a checksum takes six hours at most.");
+          throw new BadUserInputError("checksum", "A request with a checksum takes six hours at most.");
         }
         stored.push(await chunk.commit(end));
         end += chunk.size;
@@ -256,6 +267,12 @@ export class AppendService {
       return upload;
     });
   }
+}
+
+async function settledWithin(work: Iterable<Promise<unknown>>, ms: number): Promise<void> {
+  const patience = new AbortController();
+  await Promise.race([Promise.allSettled(work), sleep(ms, undefined, { signal: patience.signal })]);
+  patience.abort();
 }
 
 function offsetMismatch(upload: StoredFile, offset: number): StowageError {

@@ -69,7 +69,10 @@ export class ChunkService {
     const upload = await this.#find(user, uploadId);
     refuseClosed(upload);
     if (upload.isSequential) {
-      throw new BadUserInputError("uploadId", "This upload takes its bytes by tus, each behind the last.");
+      throw new BadUserInputError(
+        "uploadId",
+        "This upload takes its bytes one after another, by the protocol that began it, and not as numbered chunks.",
+      );
     }
     const { start, end } = chunkBytes(upload, sent.index);
     const size = end - start;

@@ -8,9 +8,9 @@ import { StoredFile } from "../metadata/file-record.ts";
 import { chunkDigests, moveManifest } from "../metadata/manifests.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { MAX_CHUNKS } from "./chunk-plan.ts";
-import { TusUpload } from "./tus-upload-record.ts";
+import { CreationRecord } from "./creation-record.ts";
 import { planUpload, type UploadPlan } from "./upload-request.ts";
-import { newUpload, refuseClosed, type TusCreation, type UploadOptions } from "./upload-service.ts";
+import { type Creation, newUpload, refuseClosed, type UploadOptions } from "./upload-service.ts";
 
 export interface Concatenation {
   filename: string;
@@ -37,17 +37,17 @@ export class ConcatenationService {
    * file. What the parts had reserved of the quota is what the file uses.
    * @throws StowageError NOT_FOUND, UPLOAD_CLOSED, UPLOAD_INCOMPLETE with `incomplete`, FILE_TOO_LARGE, BAD_USER_INPUT
    */
-  async concatenate(user: User, request: Concatenation, tus: TusCreation): Promise<StoredFile> {
+  async concatenate(user: User, request: Concatenation, creation: Creation): Promise<StoredFile> {
     const { partIds } = request;
     if (new Set(partIds).size < partIds.length) {
-      throw new BadUserInputError("upload-concat", "A part is concatenated once: its bytes become the file's.");
+      throw new BadUserInputError("partIds", "A part is concatenated once: its bytes become the file's.");
     }
     const parts = await this.#database.read((em) => findParts(em, user, partIds));
-    if (parts.every((part) => part.status === "CONCATENATED")) return this.#again(user, partIds, tus);
+    if (parts.every((part) => part.status === "CONCATENATED")) return this.#again(user, partIds, creation);
     const plan = this.#plan(request, parts);
     const digest = await this.#digest(parts);
-    const file = await this.#database.transaction((em) => this.#make(em, user, partIds, plan, digest, tus));
-    if (file === null) return this.#again(user, partIds, tus);
+    const file = await this.#database.transaction((em) => this.#make(em, user, partIds, plan, digest, creation));
+    if (file === null) return this.#again(user, partIds, creation);
     this.#freed();
     return file;
   }
@@ -57,10 +57,7 @@ export class ConcatenationService {
     const size = sum(parts, (part) => part.size);
     const chunks = sum(parts, (part) => part.receivedChunks);
     if (chunks > MAX_CHUNKS) {
-      throw new BadUserInputError(
-        "upload-concat",
-        `A file has at most ${MAX_CHUNKS} chunks; these parts have ${chunks}.`,
-      );
+      throw new BadUserInputError("partIds", `A file has at most ${MAX_CHUNKS} chunks; these parts have ${chunks}.`);
     }
     const plan = planUpload({ filename, isSequential: true, size, contentType }, this.#options);
     return { ...plan, chunkSize: Math.max(...parts.map((part) => part.chunkSize)) };
@@ -79,7 +76,7 @@ export class ConcatenationService {
     partIds: readonly string[],
     plan: UploadPlan,
     digest: Buffer,
-    tus: TusCreation,
+    creation: Creation,
   ): Promise<StoredFile | null> {
     const parts = await findParts(em, user, partIds, LockMode.PESSIMISTIC_WRITE);
     if (parts.every((part) => part.status === "CONCATENATED")) return null;
@@ -97,25 +94,25 @@ export class ConcatenationService {
       completedAt: createdAt,
     });
     await em.persist(file).flush();
-    await em.insert(TusUpload, { file: file.id, ...tus, finalId: "" });
+    await em.insert(CreationRecord, { file: file.id, ...creation, finalId: "" });
     let offset = 0;
     for (const part of parts) {
       await moveManifest(em, part.id, file.id, offset);
       offset += part.size;
       part.status = "CONCATENATED";
     }
-    await em.nativeUpdate(TusUpload, { file: { $in: [...partIds] } }, { finalId: file.id });
+    await em.nativeUpdate(CreationRecord, { file: { $in: [...partIds] } }, { finalId: file.id });
     return file;
   }
 
   /** The file that the same request made of these parts before. */
-  async #again(user: User, partIds: readonly string[], tus: TusCreation): Promise<StoredFile> {
+  async #again(user: User, partIds: readonly string[], creation: Creation): Promise<StoredFile> {
     return this.#database.read(async (em) => {
-      const part = await em.findOne(TusUpload, { file: partIds[0] as string });
+      const part = await em.findOne(CreationRecord, { file: partIds[0] as string });
       const id = part?.finalId ?? "";
-      const made = await em.findOne(TusUpload, { file: id });
+      const made = await em.findOne(CreationRecord, { file: id });
       const file = await em.findOne(StoredFile, { id, owner: user.id, status: "COMPLETE" });
-      if (file === null || made?.concat !== tus.concat) {
+      if (file === null || made?.concat !== creation.concat) {
         const message = "These parts were concatenated already, and not to a file that is still there.";
         throw new StowageError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
       }
@@ -139,7 +136,7 @@ async function findParts(
     const part = byId.get(id);
     if (part === undefined || !part.isSequential) throw new NotFoundError("upload");
     if (part.isPart) return part;
-    throw new BadUserInputError("upload-concat", `${id} is no part: it was not begun with 'Upload-Concat: partial'.`);
+    throw new BadUserInputError("partIds", `${id} is no part: it was not begun as one.`);
   });
 }
 

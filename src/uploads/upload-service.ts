@@ -16,8 +16,8 @@ import { receivedRanges } from "../metadata/received-chunks.ts";
 import { clockWatch, SETTLED_MS } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { type ChunkRange, chunksInAll, missingChunks } from "./chunk-plan.ts";
+import { CreationRecord } from "./creation-record.ts";
 import { expireUpload } from "./expiry.ts";
-import { TusUpload } from "./tus-upload-record.ts";
 import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } from "./upload-request.ts";
 
 export interface UploadOptions extends UploadLimits {
@@ -72,8 +72,8 @@ function completedKeyOf(resumeKey: Uint8Array, filename: string): Buffer {
   return createHash("sha256").update(resumeKey).update(filename).digest();
 }
 
-/** The headers of a tus creation that HEAD gives back. */
-export type TusCreation = Pick<TusUpload, "metadata" | "concat">;
+/** What a protocol wants to have back; see `CreationRecord`. */
+export type Creation = Pick<CreationRecord, "metadata" | "concat">;
 
 /** An upload that is open and empty, not persisted yet. */
 export function newUpload(em: EntityManager, user: User, plan: UploadPlan, expiryMs: number): StoredFile {
@@ -113,12 +113,12 @@ export class UploadService {
    * Opens an upload and reserves its whole size of the user's quota, or finds the open one with the same resume key.
    * @throws StowageError BAD_USER_INPUT, FILE_TOO_LARGE, QUOTA_EXCEEDED
    */
-  async begin(user: User, request: UploadRequest, tus?: TusCreation): Promise<StoredFile> {
+  async begin(user: User, request: UploadRequest, creation?: Creation): Promise<StoredFile> {
     const plan = planUpload(request, this.#options);
     const { skipCompleted } = request;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#database.transaction((em) => this.#begin(em, user, plan, { tus, skipCompleted }));
+        return await this.#database.transaction((em) => this.#begin(em, user, plan, { creation, skipCompleted }));
       } catch (error) {
         // Where somebody began with the same resume key meanwhile, theirs is found now, unless it was closed meanwhile.
         const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED" && attempt === 1;
@@ -132,7 +132,7 @@ export class UploadService {
     em: EntityManager,
     user: User,
     plan: UploadPlan,
-    { tus, skipCompleted }: { tus?: TusCreation | undefined; skipCompleted?: boolean | null | undefined },
+    { creation, skipCompleted }: { creation?: Creation | undefined; skipCompleted?: boolean | null | undefined },
   ): Promise<StoredFile> {
     const { resumeKey, filename, contentType } = plan;
     const completed = skipCompleted && resumeKey && (await this.#findCompleted(em, user, plan, resumeKey));
@@ -152,7 +152,7 @@ export class UploadService {
     await this.#quotas.reserve(em, user.id, plan.size);
     const upload = newUpload(em, user, plan, this.#options.expiryMs);
     await em.persist(upload).flush();
-    if (tus !== undefined) await em.insert(TusUpload, { file: upload.id, ...tus, finalId: "" });
+    if (creation !== undefined) await em.insert(CreationRecord, { file: upload.id, ...creation, finalId: "" });
     return upload;
   }
 
@@ -186,9 +186,9 @@ export class UploadService {
     return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: { $ne: "DELETED" } }));
   }
 
-  /** What an upload by tus was created with; null for other uploads. */
-  async tusCreation(upload: StoredFile): Promise<TusCreation | null> {
-    return this.#database.read((em) => em.findOne(TusUpload, { file: upload.id }));
+  /** What was kept of the upload's creation for its protocol; null where there was nothing to keep. */
+  async creation(upload: StoredFile): Promise<Creation | null> {
+    return this.#database.read((em) => em.findOne(CreationRecord, { file: upload.id }));
   }
 
   async listOpen(user: User, page: PageRequest): Promise<Page<StoredFile>> {
@@ -217,7 +217,7 @@ export class UploadService {
     if (upload === null) throw new NotFoundError("upload");
     refuseClosed(upload);
     if (upload.isPart) {
-      throw new BadUserInputError("uploadId", "This upload is a part: it becomes a file when tus concatenates it.");
+      throw new BadUserInputError("uploadId", "This upload is a part: it becomes a file when it is concatenated.");
     }
     const actual = upload.digest ?? (await this.#digest(upload));
     if (claimed !== null && !claimed.equals(actual)) {

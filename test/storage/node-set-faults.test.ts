@@ -6,7 +6,7 @@ import { idsOf, MIB, makeBlob, openFiles, readAll, readUntilEnd, store, writeByt
 import { openLocal } from "./local-harness.ts";
 import { broken, full, holdersOf, idRanked, setUp } from "./node-set-harness.ts";
 
-const QUICK = { nodeTimeoutMs: 300 };
+const QUICK = { nodeTimeoutMs: 1_000 };
 /** So long that a test which waits for it fails. */
 const PATIENT = { nodeTimeoutMs: 20_000 };
 

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isMediaType, OCTET_STREAM } from "../../uploads/media-type.ts";
 import { header } from "../request-header.ts";
 import { StatusError } from "../status-error.ts";
@@ -11,8 +11,15 @@ export function refuseContentCoding(request: FastifyRequest): void {
   throw new StatusError(415, "BAD_USER_INPUT", message);
 }
 
-/** A hook for routes whose bodies are bytes: a label that is no media type is no reason to refuse them. */
-export async function mendContentType({ raw }: FastifyRequest): Promise<void> {
+/** For routes whose bodies are bytes: they come as a stream, whatever their type is said to be. */
+export function keepBodyAsStream(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addHook("onRequest", mendContentType);
+  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+}
+
+/** A label that is no media type is no reason to refuse bytes. */
+async function mendContentType({ raw }: FastifyRequest): Promise<void> {
   const type = raw.headers["content-type"];
   if (type !== undefined && !isMediaType(type)) raw.headers["content-type"] = OCTET_STREAM;
 }

@@ -5,7 +5,7 @@ import { BadUserInputError } from "../../errors.ts";
 import { MAX_CHUNK_SIZE } from "../../uploads/chunk-plan.ts";
 import type { ChunkService } from "../../uploads/chunk-service.ts";
 import { signedIn } from "../auth/signed-in.ts";
-import { mendContentType } from "../body/content-labels.ts";
+import { keepBodyAsStream } from "../body/content-labels.ts";
 import { RequestBytes } from "../body/request-bytes.ts";
 import { chunkSchema } from "./chunk-schema.ts";
 import { uploadProgress } from "./upload-progress.ts";
@@ -46,10 +46,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
     }
   };
   app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addHook("onRequest", mendContentType);
-    // The body stays a stream, whatever its type is said to be.
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    keepBodyAsStream(scope);
     scope.put("/uploads/:id/chunks/:index", { schema: chunkSchema, validatorCompiler: () => () => true, handler });
   });
 }

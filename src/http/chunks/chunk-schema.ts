@@ -1,12 +1,5 @@
+import { bytes, integer, refusal } from "../openapi.ts";
 import { progressSchema } from "./upload-progress.ts";
-
-const integer = (description: string) => ({ type: "integer", description });
-const error = (description: string) => ({
-  description,
-  type: "object",
-  additionalProperties: true,
-  properties: { code: { type: "string" }, message: { type: "string" }, requestId: { type: "string" } },
-});
 
 /** For the OpenAPI documentation of the chunk route. */
 export const chunkSchema = {
@@ -30,18 +23,18 @@ export const chunkSchema = {
       "content-digest": { type: "string", description: "sha-256=:<base64 of the chunk's SHA-256>:" },
     },
   },
-  body: { type: "string", format: "binary", description: "Exactly the bytes that the upload's plan gives this chunk" },
+  body: bytes("Exactly the bytes that the upload's plan gives this chunk"),
   response: {
     200: {
       description: "The chunk is stored; the upload's progress",
       ...progressSchema,
     },
-    400: error("BAD_USER_INPUT (`field`), CHUNK_SIZE_MISMATCH (`expected`, `received`), CHUNK_DIGEST_MISMATCH"),
-    401: error("UNAUTHENTICATED"),
-    415: error("The body has a content coding"),
-    404: error("NOT_FOUND: there is no such upload of yours"),
-    409: error("CHUNK_CONFLICT: other bytes are stored there; UPLOAD_CLOSED: it was aborted or has expired"),
-    503: error("SERVICE_UNAVAILABLE"),
-    507: error("INSUFFICIENT_STORAGE"),
+    400: refusal("BAD_USER_INPUT (`field`), CHUNK_SIZE_MISMATCH (`expected`, `received`), CHUNK_DIGEST_MISMATCH"),
+    401: refusal("UNAUTHENTICATED"),
+    415: refusal("BAD_USER_INPUT: the body has a content coding"),
+    404: refusal("NOT_FOUND: there is no such upload of yours"),
+    409: refusal("CHUNK_CONFLICT: other bytes are stored there; UPLOAD_CLOSED: it was aborted or has expired"),
+    503: refusal("SERVICE_UNAVAILABLE"),
+    507: refusal("INSUFFICIENT_STORAGE"),
   },
 } as const;

@@ -1,7 +1,6 @@
 import type { StoredFile } from "../../metadata/file-record.ts";
 import { chunksInAll } from "../../uploads/chunk-plan.ts";
-
-const integer = (description: string) => ({ type: "integer", description });
+import { integer } from "../openapi.ts";
 
 /** How far an upload is, as the REST side answers it. */
 export function uploadProgress(upload: StoredFile) {
@@ -13,9 +12,11 @@ export function uploadProgress(upload: StoredFile) {
 /** What `uploadProgress` gives. */
 export const progressSchema = {
   type: "object",
+  required: ["id", "status", "size", "chunkSize", "totalChunks", "receivedChunks", "receivedBytes", "expiresAt"],
+  additionalProperties: false,
   properties: {
     id: { type: "string" },
-    status: { type: "string", enum: ["OPEN", "COMPLETED"] },
+    status: { type: "string", enum: ["OPEN", "COMPLETED", "ABORTED", "EXPIRED"] },
     size: integer("Bytes of the file"),
     chunkSize: integer("Bytes of each chunk but the last"),
     totalChunks: integer("Chunks of the file"),

@@ -40,6 +40,7 @@ export function registerDownloadRoute(app: FastifyInstance, downloads: Downloads
       method,
       url: "/files/download/:id",
       exposeHeadRoute: false,
+      config: { swagger: { exposeHeadRoute: true } },
       schema: downloadSchema(method),
       // The schema is for the documentation: Ajv would coerce what it gets, and its serializer would filter answers.
       validatorCompiler: () => () => true,

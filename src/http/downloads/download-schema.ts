@@ -1,18 +1,6 @@
 import type {} from "@fastify/swagger";
 import type { FastifySchema } from "fastify";
-
-const bytes = (description: string, ...mediaTypes: string[]) => ({
-  description,
-  content: Object.fromEntries(mediaTypes.map((type) => [type, { schema: { type: "string", format: "binary" } }])),
-});
-
-const empty = (description: string) => ({ description, type: "null" });
-
-const failure = (description: string) => ({
-  description,
-  type: "object",
-  properties: { code: { type: "string" }, message: { type: "string" }, requestId: { type: "string" } },
-});
+import { bytesOf, noBody, refusal } from "../openapi.ts";
 
 /** A new one for each route, because Fastify marks those that it has seen. */
 export function downloadSchema(method: "GET" | "HEAD"): FastifySchema {
@@ -46,18 +34,18 @@ export function downloadSchema(method: "GET" | "HEAD"): FastifySchema {
       },
     },
     response: {
-      200: isGet ? bytes("The whole file.", "application/octet-stream") : empty("The file can be downloaded."),
+      200: isGet ? bytesOf("The whole file.", "application/octet-stream") : noBody("The file can be downloaded."),
       ...(isGet && {
-        206: bytes("The ranges asked for.", "application/octet-stream", "multipart/byteranges"),
-        416: empty("None of the ranges lies in the file, or there are too many; Content-Range tells its size."),
+        206: bytesOf("The ranges asked for.", "application/octet-stream", "multipart/byteranges"),
+        416: noBody("None of the ranges lies in the file, or there are too many; Content-Range tells its size."),
       }),
-      304: empty("The client's copy is current."),
-      412: empty("If-Match or If-Unmodified-Since doesn't hold."),
-      400: failure("A query parameter makes no sense (BAD_USER_INPUT)."),
-      401: failure("Neither a token nor a secret that holds (UNAUTHENTICATED)."),
-      404: failure("No such file, for this client (NOT_FOUND)."),
+      304: noBody("The client's copy is current."),
+      412: noBody("If-Match or If-Unmodified-Since doesn't hold."),
+      400: refusal("A query parameter makes no sense (BAD_USER_INPUT)."),
+      401: refusal("Neither a token nor a secret that holds (UNAUTHENTICATED)."),
+      404: refusal("No such file, for this client (NOT_FOUND)."),
       ...(isGet && {
-        503: failure("The bytes or the database can't be read at the moment (DATA_UNAVAILABLE, SERVICE_UNAVAILABLE)."),
+        503: refusal("The bytes or the database can't be read at the moment (DATA_UNAVAILABLE, SERVICE_UNAVAILABLE)."),
       }),
     },
   };

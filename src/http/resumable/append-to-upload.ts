@@ -1,16 +1,14 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
-import { refuseClosed } from "../../uploads/upload-service.ts";
-import { uploadId } from "../sequential/upload-id.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
 import { booleanItem, integerItem, PARTIAL_UPLOAD, stateHeaders } from "./resumable-headers.ts";
-import type { ResumableRequest } from "./resumable-services.ts";
 import { takeBytes } from "./take-bytes.ts";
 import { answerComplete } from "./upload-answer.ts";
 import { checkLength, declaredLength } from "./upload-length.ts";
 import { completedUpload, inconsistentLength, mismatchingOffset } from "./upload-problem.ts";
 
 /** PATCH: section 4.4, "Upload Append". */
-export async function appendToUpload(resumable: ResumableRequest): Promise<FastifyReply> {
+export async function appendToUpload(resumable: SequentialRequest): Promise<FastifyReply> {
   const { request, reply, user, body, services } = resumable;
   body.checkType(PARTIAL_UPLOAD);
   const offset = integerItem(request, "upload-offset");
@@ -18,7 +16,6 @@ export async function appendToUpload(resumable: ResumableRequest): Promise<Fasti
   const isLast = booleanItem(request, "upload-complete");
   if (isLast === undefined) throw new BadUserInputError("upload-complete", "Send Upload-Complete as ?0 or ?1.");
   const found = await services.appends.find(user, uploadId(request));
-  refuseClosed(found);
   if (found.status === "COMPLETE") {
     throw body.isEmpty ? completedUpload() : inconsistentLength("This upload is complete: no more can be added.");
   }

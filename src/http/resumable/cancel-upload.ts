@@ -1,13 +1,10 @@
 import type { FastifyReply } from "fastify";
-import { refuseClosed } from "../../uploads/upload-service.ts";
-import { uploadId } from "../sequential/upload-id.ts";
-import type { ResumableRequest } from "./resumable-services.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
 import { completedUpload } from "./upload-problem.ts";
 
 /** DELETE: section 4.5, "Upload Cancellation". What is complete is a file, which no client means that cancels. */
-export async function cancelUpload({ request, reply, user, services }: ResumableRequest): Promise<FastifyReply> {
+export async function cancelUpload({ request, reply, user, services }: SequentialRequest): Promise<FastifyReply> {
   const upload = await services.appends.find(user, uploadId(request));
-  refuseClosed(upload);
   if (upload.status === "COMPLETE") throw completedUpload();
   await services.uploads.abort(user, upload.id);
   return reply.code(204).send();

@@ -1,16 +1,16 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import { header } from "../request-header.ts";
+import type { SequentialRequest } from "../sequential/sequential-request.ts";
 import { filenameOf } from "./content-name.ts";
 import { sendInterim } from "./interim-response.ts";
 import { booleanItem, resumablePath, stateHeaders, uploadLimit } from "./resumable-headers.ts";
-import type { ResumableRequest } from "./resumable-services.ts";
 import { takeBytes } from "./take-bytes.ts";
 import { answerComplete } from "./upload-answer.ts";
 import { checkLength, declaredLength } from "./upload-length.ts";
 
 /** POST: section 4.2, "Upload Creation". */
-export async function createUpload(resumable: ResumableRequest): Promise<FastifyReply> {
+export async function createUpload(resumable: SequentialRequest): Promise<FastifyReply> {
   const { request, reply, user, services } = resumable;
   const isLast = booleanItem(request, "upload-complete");
   if (isLast === undefined) throw new BadUserInputError("upload-complete", "Send Upload-Complete as ?0 or ?1.");

@@ -1,23 +1,20 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import type { AccountService } from "../../accounts/account-service.ts";
 import type { ErrorCode } from "../../errors.ts";
-import { signedIn } from "../auth/signed-in.ts";
-import { mendContentType } from "../body/content-labels.ts";
-import { UploadBody } from "../body/upload-body.ts";
+import { keepBodyAsStream } from "../body/content-labels.ts";
 import { handleError } from "../error-mapping.ts";
+import { hidden } from "../openapi.ts";
+import {
+  documentationOnly,
+  type SequentialHandler,
+  type SequentialServices,
+  serve,
+} from "../sequential/sequential-request.ts";
 import { appendToUpload } from "./append-to-upload.ts";
 import { cancelUpload } from "./cancel-upload.ts";
 import { createUpload } from "./create-upload.ts";
 import { PARTIAL_UPLOAD, uploadLimit } from "./resumable-headers.ts";
-import {
-  appendSchema,
-  cancelSchema,
-  createSchema,
-  hiddenSchema,
-  optionsSchema,
-  statusSchema,
-} from "./resumable-schema.ts";
-import type { ResumableHandler, ResumableServices } from "./resumable-services.ts";
+import { appendSchema, cancelSchema, createSchema, optionsSchema, statusSchema } from "./resumable-schema.ts";
 import { PROBLEM_JSON, UploadProblem } from "./upload-problem.ts";
 import { tellStatus } from "./upload-status.ts";
 
@@ -28,7 +25,7 @@ interface Route {
   method: string;
   url: string;
   schema: FastifySchema;
-  handle: ResumableHandler;
+  handle: SequentialHandler;
 }
 
 const COLLECTION = "/uploads/resumable";
@@ -42,12 +39,9 @@ const routes: Route[] = [
 ];
 
 /** Resumable uploads for HTTP, draft-ietf-httpbis-resumable-upload; comments name its sections. */
-export function registerResumable(app: FastifyInstance, accounts: AccountService, services: ResumableServices): void {
+export function registerResumable(app: FastifyInstance, accounts: AccountService, services: SequentialServices): void {
   app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addHook("onRequest", mendContentType);
-    // The body stays a stream, whatever its type is said to be.
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    keepBodyAsStream(scope);
     scope.setErrorHandler((error: FastifyError | Error, request, reply) => {
       if (error instanceof UploadProblem) void reply.type(PROBLEM_JSON).headers(error.headers);
       return handleError(error, request, reply, STATUSES);
@@ -60,30 +54,13 @@ export function registerResumable(app: FastifyInstance, accounts: AccountService
       }
     });
     const config = { swagger: { exposeHeadRoute: true } };
-    // The schemas are for the documentation.
-    const compilers = { validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify };
     for (const { handle, ...route } of routes) {
       const handler = (request: FastifyRequest, reply: FastifyReply) =>
-        dispatch(handle, request, reply, accounts, services);
-      scope.route({ ...route, handler, config, ...compilers });
+        serve(handle, request, reply, accounts, services);
+      scope.route({ ...route, handler, config, ...documentationOnly });
     }
     const tell = (_request: FastifyRequest, reply: FastifyReply) => reply.code(204).send();
-    scope.route({ method: "OPTIONS", url: COLLECTION, schema: optionsSchema, handler: tell, ...compilers });
-    scope.route({ method: "OPTIONS", url: RESOURCE, schema: hiddenSchema, handler: tell, ...compilers });
+    scope.route({ method: "OPTIONS", url: COLLECTION, schema: optionsSchema, handler: tell, ...documentationOnly });
+    scope.route({ method: "OPTIONS", url: RESOURCE, schema: hidden(), handler: tell, ...documentationOnly });
   });
-}
-
-async function dispatch(
-  handle: ResumableHandler,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  accounts: AccountService,
-  services: ResumableServices,
-): Promise<FastifyReply> {
-  const body = new UploadBody(request);
-  try {
-    return await handle({ request, reply, services, body, user: await signedIn(accounts, request) });
-  } finally {
-    await body.close();
-  }
 }

@@ -1,35 +1,25 @@
 import type { FastifySchema } from "fastify";
 import { progressSchema } from "../chunks/upload-progress.ts";
-
-const text = (description: string) => ({ type: "string", description });
-const none = (description: string) => ({ description, type: "null" });
-const error = (description: string) => ({
-  description,
-  type: "object",
-  additionalProperties: true,
-  properties: { code: { type: "string" }, message: { type: "string" }, requestId: { type: "string" } },
-});
+import { bytes, noBody, refusal, text } from "../openapi.ts";
 
 const common = { tags: ["resumable"], security: [{ token: [] }] };
 const onUpload = {
   ...common,
   params: { type: "object", properties: { id: text("The upload's id, which the file keeps") } },
 };
-const errors = { 401: error("UNAUTHENTICATED"), 503: error("SERVICE_UNAVAILABLE") };
+const errors = { 401: refusal("UNAUTHENTICATED"), 503: refusal("SERVICE_UNAVAILABLE") };
 const gone = {
-  404: error("NOT_FOUND: there is no such upload of yours"),
-  410: error("UPLOAD_CLOSED: it was aborted or has expired"),
+  404: refusal("NOT_FOUND: there is no such upload of yours"),
+  410: refusal("UPLOAD_CLOSED: it was aborted or has expired"),
 };
-const bytes = { type: "string", format: "binary", description: "Bytes, as many as you like" };
+const content = bytes("Bytes, as many as you like");
 const refusedBytes = {
-  413: error("FILE_TOO_LARGE, QUOTA_EXCEEDED; Upload-Limit tells what a file may have"),
-  507: error("INSUFFICIENT_STORAGE"),
+  413: refusal("FILE_TOO_LARGE, QUOTA_EXCEEDED; Upload-Limit tells what a file may have"),
+  507: refusal("INSUFFICIENT_STORAGE"),
 };
 const complete = text("?1 when the file ends with these bytes, ?0 when more will come");
 const length = text("Bytes of the whole file, where they are known");
 const interop = text("8: then interim responses 104 tell the upload's URL and how far it is kept");
-
-export const hiddenSchema: FastifySchema = { hide: true };
 
 export const createSchema: FastifySchema = {
   ...common,
@@ -45,14 +35,14 @@ export const createSchema: FastifySchema = {
       "upload-draft-interop-version": interop,
     },
   },
-  body: bytes,
+  body: content,
   response: {
     201: {
       description: "Location has the upload's URL; the body is there when the upload is complete",
       ...progressSchema,
     },
-    400: error("BAD_USER_INPUT (`field`, or a problem `inconsistent-upload-length`)"),
-    415: error("The file has a content coding"),
+    400: refusal("BAD_USER_INPUT (`field`, or a problem `inconsistent-upload-length`)"),
+    415: refusal("BAD_USER_INPUT: the file has a content coding"),
     ...refusedBytes,
     ...errors,
   },
@@ -62,14 +52,14 @@ export const optionsSchema: FastifySchema = {
   ...common,
   security: [],
   summary: "Whether resumable uploads are served, and their limits",
-  response: { 204: none("Accept-Patch and Upload-Limit tell") },
+  response: { 204: noBody("Accept-Patch and Upload-Limit tell") },
 };
 
 export const statusSchema: FastifySchema = {
   ...onUpload,
   summary: "How far a resumable upload is",
   response: {
-    204: none("Upload-Offset, Upload-Complete, Upload-Limit and, where it is known, Upload-Length"),
+    204: noBody("Upload-Offset, Upload-Complete, Upload-Limit and, where it is known, Upload-Length"),
     ...gone,
     ...errors,
   },
@@ -90,15 +80,15 @@ export const appendSchema: FastifySchema = {
       "upload-draft-interop-version": interop,
     },
   },
-  body: bytes,
+  body: content,
   response: {
     201: { description: "The upload is complete, and a file", ...progressSchema },
-    204: none("Upload-Offset tells how many bytes the upload has now"),
-    400: error(
+    204: noBody("Upload-Offset tells how many bytes the upload has now"),
+    400: refusal(
       "BAD_USER_INPUT (`field`, or a problem `inconsistent-upload-length`); UPLOAD_CLOSED (a problem `completed-upload`)",
     ),
-    409: error("OFFSET_MISMATCH: a problem `mismatching-upload-offset` with `expected-offset`"),
-    415: error("The media type is not application/partial-upload"),
+    409: refusal("OFFSET_MISMATCH: a problem `mismatching-upload-offset` with `expected-offset`"),
+    415: refusal("BAD_USER_INPUT: the media type is not application/partial-upload"),
     ...gone,
     ...refusedBytes,
     ...errors,
@@ -109,8 +99,8 @@ export const cancelSchema: FastifySchema = {
   ...onUpload,
   summary: "Aborts a resumable upload",
   response: {
-    204: none("It is gone"),
-    400: error("UPLOAD_CLOSED: it is complete, a file (a problem `completed-upload`)"),
+    204: noBody("It is gone"),
+    400: refusal("UPLOAD_CLOSED: it is complete, a file (a problem `completed-upload`)"),
     ...gone,
     ...errors,
   },

@@ -1,7 +1,7 @@
 import { StowageError } from "../../errors.ts";
 import type { StoredFile } from "../../metadata/file-record.ts";
+import type { SequentialRequest } from "../sequential/sequential-request.ts";
 import { sendInterim } from "./interim-response.ts";
-import type { ResumableRequest } from "./resumable-services.ts";
 import type { Stretch } from "./upload-length.ts";
 import { inconsistentLength, mismatchingOffset } from "./upload-problem.ts";
 
@@ -10,7 +10,7 @@ import { inconsistentLength, mismatchingOffset } from "./upload-problem.ts";
  * @param declared the upload's length, when the request tells it; `checkLength` has let it pass
  */
 export async function takeBytes(
-  { request, reply, user, body, services }: ResumableRequest,
+  { request, reply, user, body, services }: SequentialRequest,
   upload: StoredFile,
   { offset, isLast }: Stretch,
   declared: number | undefined,

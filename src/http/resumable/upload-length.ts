@@ -1,6 +1,6 @@
 import type { StoredFile } from "../../metadata/file-record.ts";
+import type { SequentialRequest } from "../sequential/sequential-request.ts";
 import { integerItem } from "./resumable-headers.ts";
-import type { ResumableRequest } from "./resumable-services.ts";
 import { inconsistentLength } from "./upload-problem.ts";
 
 /** Where a request's bytes begin, and whether the upload ends with them. */
@@ -13,7 +13,7 @@ export interface Stretch {
  * The whole upload's length, when the request tells it in either of the ways of section 4.1.3.
  * @throws UploadProblem when it tells two
  */
-export function declaredLength({ request, body }: ResumableRequest, { offset, isLast }: Stretch): number | undefined {
+export function declaredLength({ request, body }: SequentialRequest, { offset, isLast }: Stretch): number | undefined {
   const told = integerItem(request, "upload-length");
   const reckoned = isLast && body.length !== undefined ? offset + body.length : undefined;
   if (told !== undefined && reckoned !== undefined && told !== reckoned) {
@@ -28,7 +28,7 @@ export function declaredLength({ request, body }: ResumableRequest, { offset, is
  * @throws UploadProblem
  */
 export function checkLength(
-  { body }: ResumableRequest,
+  { body }: SequentialRequest,
   { offset }: Stretch,
   declared: number | undefined,
   upload?: StoredFile,

@@ -1,19 +1,24 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError, StowageError } from "../../errors.ts";
-import { uploadId } from "../sequential/upload-id.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
 import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders } from "./tus-headers.ts";
-import type { TusRequest } from "./tus-services.ts";
 import { isFinal } from "./upload-concat.ts";
 
 /** PATCH: sections "PATCH", "Checksum" and, for the length that comes late, "Creation". */
-export async function appendToUpload({ request, reply, user, body, services }: TusRequest): Promise<FastifyReply> {
+export async function appendToUpload({
+  request,
+  reply,
+  user,
+  body,
+  services,
+}: SequentialRequest): Promise<FastifyReply> {
   body.checkType(OFFSET_OCTET_STREAM);
   const offset = integerHeader(request, "upload-offset");
   if (offset === undefined) throw new BadUserInputError("upload-offset", "Send Upload-Offset.");
   const size = integerHeader(request, "upload-length");
   const checksum = checksumClaim(request);
   const found = await services.appends.find(user, uploadId(request));
-  if (found.status === "COMPLETE" && isFinal((await services.uploads.tusCreation(found))?.concat)) {
+  if (found.status === "COMPLETE" && isFinal((await services.uploads.creation(found))?.concat)) {
     throw new StowageError("FORBIDDEN", "A final upload is complete from the beginning.");
   }
   const { bytes, length } = body;

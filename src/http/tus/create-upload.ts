@@ -2,15 +2,15 @@ import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import type { StoredFile } from "../../metadata/file-record.ts";
 import type { UploadRequest } from "../../uploads/upload-request.ts";
-import type { TusCreation } from "../../uploads/upload-service.ts";
+import type { Creation } from "../../uploads/upload-service.ts";
 import { header } from "../request-header.ts";
+import type { SequentialRequest } from "../sequential/sequential-request.ts";
 import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders, tusPath } from "./tus-headers.ts";
-import type { TusRequest } from "./tus-services.ts";
 import { parseConcat } from "./upload-concat.ts";
 import { type NamedContent, parseMetadata } from "./upload-metadata.ts";
 
 /** POST: sections "Creation", "Creation With Upload" and "Concatenation". */
-export async function createUpload(tus: TusRequest): Promise<FastifyReply> {
+export async function createUpload(tus: SequentialRequest): Promise<FastifyReply> {
   const { request, reply, user, services, body } = tus;
   const named = parseMetadata(header(request, "upload-metadata"));
   const concat = parseConcat(header(request, "upload-concat"));
@@ -37,7 +37,7 @@ export async function createUpload(tus: TusRequest): Promise<FastifyReply> {
 }
 
 /** Bytes, or null when they come later. */
-function declaredSize({ request }: TusRequest): number | null {
+function declaredSize({ request }: SequentialRequest): number | null {
   const size = integerHeader(request, "upload-length");
   const deferred = header(request, "upload-defer-length");
   if (deferred !== undefined && deferred !== "1") {
@@ -50,9 +50,9 @@ function declaredSize({ request }: TusRequest): number | null {
 }
 
 async function createWithBytes(
-  { request, user, services, body }: TusRequest,
+  { request, user, services, body }: SequentialRequest,
   upload: UploadRequest,
-  creation: TusCreation,
+  creation: Creation,
 ): Promise<StoredFile> {
   body.checkType(OFFSET_OCTET_STREAM);
   const checksum = checksumClaim(request);
@@ -68,9 +68,9 @@ async function createWithBytes(
 }
 
 function createFinal(
-  { request, user, services, body }: TusRequest,
+  { request, user, services, body }: SequentialRequest,
   concatenation: NamedContent & { partIds: string[] },
-  creation: TusCreation,
+  creation: Creation,
 ): Promise<StoredFile> {
   const sent = ["upload-length", "upload-defer-length"].find((name) => header(request, name) !== undefined);
   if (sent !== undefined || !body.isEmpty) {

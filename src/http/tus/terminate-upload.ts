@@ -1,12 +1,9 @@
 import type { FastifyReply } from "fastify";
-import { refuseClosed } from "../../uploads/upload-service.ts";
-import { uploadId } from "../sequential/upload-id.ts";
-import type { TusRequest } from "./tus-services.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
 
 /** DELETE, of a complete upload too: section "Termination". */
-export async function terminateUpload({ request, reply, user, services }: TusRequest): Promise<FastifyReply> {
+export async function terminateUpload({ request, reply, user, services }: SequentialRequest): Promise<FastifyReply> {
   const upload = await services.appends.find(user, uploadId(request));
-  refuseClosed(upload);
   if (upload.status === "COMPLETE") await services.files.delete(user, upload.id);
   else await services.uploads.abort(user, upload.id);
   return reply.code(204).send();

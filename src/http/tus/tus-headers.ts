@@ -32,6 +32,16 @@ export const tusResponseHeaders = [
   "upload-offset",
 ];
 
+/** The headers by which tus says what the core calls by these names. */
+const HEADERS: Readonly<Record<string, string>> = { checksum: "upload-checksum", partIds: "upload-concat" };
+
+/** Names the header in an error that is about what it says. */
+export function namingHeader<T>(error: T): T | BadUserInputError {
+  if (!(error instanceof BadUserInputError)) return error;
+  const named = HEADERS[String(error.facts["field"])];
+  return named === undefined ? error : new BadUserInputError(named, error.message);
+}
+
 export function tusPath(id: string): string {
   return `/tus/${id}`;
 }

@@ -2,25 +2,22 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Fasti
 import type { AccountService } from "../../accounts/account-service.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { checksumAlgorithms } from "../../uploads/body-checksum.ts";
-import { signedIn } from "../auth/signed-in.ts";
-import { mendContentType } from "../body/content-labels.ts";
-import { UploadBody } from "../body/upload-body.ts";
+import { keepBodyAsStream } from "../body/content-labels.ts";
 import { handleError } from "../error-mapping.ts";
+import { hidden } from "../openapi.ts";
 import { header } from "../request-header.ts";
+import {
+  documentationOnly,
+  type SequentialHandler,
+  type SequentialServices,
+  serve,
+} from "../sequential/sequential-request.ts";
 import { StatusError } from "../status-error.ts";
 import { appendToUpload } from "./append-to-upload.ts";
 import { createUpload } from "./create-upload.ts";
 import { terminateUpload } from "./terminate-upload.ts";
-import { TUS_EXTENSIONS, TUS_VERSION } from "./tus-headers.ts";
-import {
-  appendSchema,
-  createSchema,
-  hiddenSchema,
-  optionsSchema,
-  statusSchema,
-  terminateSchema,
-} from "./tus-schema.ts";
-import type { TusHandler, TusServices } from "./tus-services.ts";
+import { namingHeader, TUS_EXTENSIONS, TUS_VERSION } from "./tus-headers.ts";
+import { appendSchema, createSchema, optionsSchema, statusSchema, terminateSchema } from "./tus-schema.ts";
 import { tellStatus } from "./upload-status.ts";
 
 /** Where tus gives a code another status than the rest of the REST side. */
@@ -28,7 +25,7 @@ const STATUSES: Partial<Record<ErrorCode, number>> = { UPLOAD_CLOSED: 410, CHUNK
 
 interface Resource {
   url: string;
-  handlers: Record<string, TusHandler>;
+  handlers: Record<string, SequentialHandler>;
   /** By method; one without a handler is served only for X-HTTP-Method-Override. */
   schemas: Record<string, FastifySchema>;
 }
@@ -46,21 +43,18 @@ const resources: Resource[] = [
       HEAD: statusSchema,
       PATCH: appendSchema,
       DELETE: terminateSchema,
-      OPTIONS: hiddenSchema(),
-      POST: hiddenSchema(),
+      OPTIONS: hidden(),
+      POST: hidden(),
     },
   },
 ];
 
 /** The tus resumable upload protocol 1.0.0, https://tus.io/protocols/resumable-upload; comments name its sections. */
-export function registerTus(app: FastifyInstance, accounts: AccountService, services: TusServices): void {
+export function registerTus(app: FastifyInstance, accounts: AccountService, services: SequentialServices): void {
   app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addHook("onRequest", mendContentType);
-    // The body stays a stream, whatever its type is said to be.
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    keepBodyAsStream(scope);
     scope.setErrorHandler((error: FastifyError | Error, request, reply) =>
-      handleError(error, request, reply, STATUSES),
+      handleError(namingHeader(error), request, reply, STATUSES),
     );
     // Not in the handlers: it is for refused requests and for preflights too, which CORS answers before them.
     scope.addHook("onSend", async (request, reply) => {
@@ -71,10 +65,9 @@ export function registerTus(app: FastifyInstance, accounts: AccountService, serv
       const handler = (request: FastifyRequest, reply: FastifyReply) =>
         dispatch(handlers, request, reply, accounts, services);
       const config = { swagger: { exposeHeadRoute: true } };
-      // The schemas are for the documentation.
-      const compilers = { validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify };
-      for (const [method, schema] of Object.entries(schemas))
-        scope.route({ method, url, schema, handler, config, ...compilers });
+      for (const [method, schema] of Object.entries(schemas)) {
+        scope.route({ method, url, schema, handler, config, ...documentationOnly });
+      }
     }
   });
 }
@@ -85,11 +78,11 @@ function methodOf(request: FastifyRequest): string {
 }
 
 async function dispatch(
-  handlers: Record<string, TusHandler>,
+  handlers: Record<string, SequentialHandler>,
   request: FastifyRequest,
   reply: FastifyReply,
   accounts: AccountService,
-  services: TusServices,
+  services: SequentialServices,
 ): Promise<FastifyReply> {
   const method = methodOf(request);
   if (method === "OPTIONS") return reply.code(204).send();
@@ -104,16 +97,11 @@ async function dispatch(
     void reply.header("tus-version", TUS_VERSION);
     throw new StatusError(412, "BAD_USER_INPUT", `This server speaks tus ${TUS_VERSION}: say so as Tus-Resumable.`);
   }
-  const body = new UploadBody(request);
-  try {
-    return await handle({ request, reply, services, body, user: await signedIn(accounts, request) });
-  } finally {
-    await body.close();
-  }
+  return serve(handle, request, reply, accounts, services);
 }
 
 /** Section "OPTIONS". */
-function configuration({ maxFileSize }: TusServices): Record<string, string> {
+function configuration({ maxFileSize }: SequentialServices): Record<string, string> {
   return {
     "tus-version": TUS_VERSION,
     "tus-extension": TUS_EXTENSIONS.join(","),

@@ -1,12 +1,5 @@
 import type { FastifySchema } from "fastify";
-
-const text = (description: string) => ({ type: "string", description });
-const none = (description: string) => ({ description, type: "null" });
-const error = (description: string) => ({
-  description,
-  type: "object",
-  properties: { code: { type: "string" }, message: { type: "string" }, requestId: { type: "string" } },
-});
+import { bytes, noBody, refusal, text } from "../openapi.ts";
 
 const resumable = { "tus-resumable": text("1.0.0") };
 const common = { tags: ["tus"], security: [{ token: [] }] };
@@ -15,27 +8,22 @@ const onUpload = {
   params: { type: "object", properties: { id: text("The upload's id, which the file keeps") } },
 };
 const errors = {
-  401: error("UNAUTHENTICATED"),
-  412: error("Tus-Resumable is not 1.0.0"),
-  503: error("SERVICE_UNAVAILABLE"),
+  401: refusal("UNAUTHENTICATED"),
+  412: refusal("BAD_USER_INPUT: Tus-Resumable is not 1.0.0"),
+  503: refusal("SERVICE_UNAVAILABLE"),
 };
 const gone = {
-  404: error("NOT_FOUND: there is no such tus upload of yours"),
-  410: error("UPLOAD_CLOSED: it was aborted, has expired or is concatenated"),
+  404: refusal("NOT_FOUND: there is no such tus upload of yours"),
+  410: refusal("UPLOAD_CLOSED: it was aborted, has expired or is concatenated"),
 };
-const bytes = { type: "string", format: "binary", description: "Bytes, as many as you like" };
+const content = bytes("Bytes, as many as you like");
 const refusedBytes = {
-  413: error("FILE_TOO_LARGE, QUOTA_EXCEEDED"),
-  415: error("The media type is not application/offset+octet-stream"),
-  460: error("CHUNK_DIGEST_MISMATCH: Upload-Checksum doesn't hold, and nothing was kept"),
-  507: error("INSUFFICIENT_STORAGE"),
+  413: refusal("FILE_TOO_LARGE, QUOTA_EXCEEDED"),
+  415: refusal("BAD_USER_INPUT: the media type is not application/offset+octet-stream"),
+  460: refusal("CHUNK_DIGEST_MISMATCH: Upload-Checksum doesn't hold, and nothing was kept"),
+  507: refusal("INSUFFICIENT_STORAGE"),
 };
 const checksum = text("An algorithm, a space and the checksum of the body in Base64");
-
-/** A new one for each route, because Fastify marks those that it has seen. */
-export function hiddenSchema(): FastifySchema {
-  return { hide: true };
-}
 
 export const createSchema: FastifySchema = {
   ...common,
@@ -54,12 +42,12 @@ export const createSchema: FastifySchema = {
       "upload-checksum": checksum,
     },
   },
-  body: bytes,
+  body: content,
   response: {
-    201: none("Location has the upload's URL, Upload-Offset what came, Upload-Expires how long it is kept"),
-    400: error("BAD_USER_INPUT (`field`)"),
-    409: error("UPLOAD_INCOMPLETE: some of the parts to concatenate are not whole (`incomplete`)"),
-    410: error("UPLOAD_CLOSED: some of the parts to concatenate are closed"),
+    201: noBody("Location has the upload's URL, Upload-Offset what came, Upload-Expires how long it is kept"),
+    400: refusal("BAD_USER_INPUT (`field`)"),
+    409: refusal("UPLOAD_INCOMPLETE: some of the parts to concatenate are not whole (`incomplete`)"),
+    410: refusal("UPLOAD_CLOSED: some of the parts to concatenate are closed"),
     ...refusedBytes,
     ...errors,
   },
@@ -69,7 +57,7 @@ export const optionsSchema: FastifySchema = {
   ...common,
   security: [],
   summary: "What this server can do of tus",
-  response: { 204: none("Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm tell") },
+  response: { 204: noBody("Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm tell") },
 };
 
 export const statusSchema: FastifySchema = {
@@ -77,7 +65,7 @@ export const statusSchema: FastifySchema = {
   summary: "How far a tus upload is",
   headers: { type: "object", properties: resumable },
   response: {
-    200: none("Upload-Offset, and Upload-Length or Upload-Defer-Length"),
+    200: noBody("Upload-Offset, and Upload-Length or Upload-Defer-Length"),
     ...gone,
     ...errors,
   },
@@ -98,12 +86,12 @@ export const appendSchema: FastifySchema = {
       "upload-checksum": checksum,
     },
   },
-  body: bytes,
+  body: content,
   response: {
-    204: none("Upload-Offset tells how many bytes the upload has now"),
-    400: error("BAD_USER_INPUT (`field`)"),
-    403: error("FORBIDDEN: it is a concatenated file"),
-    409: error("OFFSET_MISMATCH: the upload has `expected` bytes; somebody else may be sending"),
+    204: noBody("Upload-Offset tells how many bytes the upload has now"),
+    400: refusal("BAD_USER_INPUT (`field`)"),
+    403: refusal("FORBIDDEN: it is a concatenated file"),
+    409: refusal("OFFSET_MISMATCH: the upload has `expected` bytes; somebody else may be sending"),
     ...gone,
     ...refusedBytes,
     ...errors,
@@ -114,5 +102,5 @@ export const terminateSchema: FastifySchema = {
   ...onUpload,
   summary: "Aborts a tus upload, or deletes the file that it became",
   headers: { type: "object", properties: resumable },
-  response: { 204: none("It is gone"), ...gone, ...errors },
+  response: { 204: noBody("It is gone"), ...gone, ...errors },
 };

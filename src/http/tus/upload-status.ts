@@ -1,16 +1,13 @@
 import type { FastifyReply } from "fastify";
-import { refuseClosed } from "../../uploads/upload-service.ts";
-import { uploadId } from "../sequential/upload-id.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
 import { progressHeaders } from "./tus-headers.ts";
-import type { TusRequest } from "./tus-services.ts";
 
 /** HEAD: sections "HEAD", "Creation" and "Concatenation" say what it tells. */
-export async function tellStatus({ request, reply, user, services }: TusRequest): Promise<FastifyReply> {
-  const found = await services.appends.findSettled(user, uploadId(request));
+export async function tellStatus({ request, reply, user, services }: SequentialRequest): Promise<FastifyReply> {
   // A part whose concatenation was answered into the void is asked for again, before it is repeated.
-  if (found.status !== "CONCATENATED") refuseClosed(found);
+  const found = await services.appends.findSettled(user, uploadId(request), { orConcatenated: true });
   const upload = await services.appends.completeIfWhole(user, found);
-  const creation = await services.uploads.tusCreation(upload);
+  const creation = await services.uploads.creation(upload);
   return reply
     .code(200)
     .headers({
