@@ -13,9 +13,23 @@ export interface StowageOptions {
   /** How chunks are sent. */
   route: "graphql" | "raw" | "tus";
   settings?: Record<string, string>;
+  /** The folder of the checkout whose build runs; this one when left out. */
+  root?: string;
 }
 
-export async function startStowage(folder: string, { name, route, settings = {} }: StowageOptions): Promise<Server> {
+/** Another version to measure beside this one: a checkout that was built. */
+const AGAINST = process.env["BENCH_AGAINST"];
+
+/** The same server of the other version, where there is one. */
+export function startOtherStowage(folder: string, options: StowageOptions): (() => Promise<Server>)[] {
+  if (AGAINST === undefined) return [];
+  return [() => startStowage(folder, { ...options, name: `${options.name}, other version`, root: AGAINST })];
+}
+
+export async function startStowage(
+  folder: string,
+  { name, route, settings = {}, root = "." }: StowageOptions,
+): Promise<Server> {
   await mkdir(folder, { recursive: true });
   const port = await freePort();
   const env = {
@@ -28,7 +42,12 @@ export async function startStowage(folder: string, { name, route, settings = {} 
     ...settings,
   };
   // As `npm start` does.
-  const server = await start(process.execPath, ["--max-semi-space-size=2", "dist/programs/server.js"], port, env);
+  const server = await start(
+    process.execPath,
+    ["--max-semi-space-size=2", join(root, "dist/programs/server.js")],
+    port,
+    env,
+  );
   const opened: string[] = [];
   /** Blobs of files that stay. */
   let kept = 0;

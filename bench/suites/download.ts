@@ -3,7 +3,7 @@ import { compare, printRows, type Row } from "../compare.ts";
 import type { Load, LoadRequest } from "../load/generator.ts";
 import { nginxPath, startNginx, startReadStream, startTus } from "../servers/peers.ts";
 import { type Server, startAll } from "../servers/server.ts";
-import { startStowage } from "../servers/stowage.ts";
+import { startOtherStowage, startStowage } from "../servers/stowage.ts";
 
 const MIB = 2 ** 20;
 const FILE = 512 * MIB;
@@ -28,6 +28,7 @@ export async function downloadSuite(folder: string, rounds: number): Promise<Row
     () => startReadStream(join(folder, "read-stream")),
     () => startTus(join(folder, "tus")),
     () => startStowage(join(folder, "stowage"), { name: "Stowage, verified", route: "raw" }),
+    ...startOtherStowage(join(folder, "other"), { name: "Stowage, verified", route: "raw" }),
     ...(nginxPath() === undefined
       ? []
       : [

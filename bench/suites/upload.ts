@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Contestant, compare, printRows, type Row } from "../compare.ts";
 import { nginxPath, startNginx, startStockUpload, startTus } from "../servers/peers.ts";
 import { type Server, startAll } from "../servers/server.ts";
-import { startStowage } from "../servers/stowage.ts";
+import { startOtherStowage, startStowage } from "../servers/stowage.ts";
 
 const CHUNKS = 96;
 
@@ -19,6 +19,9 @@ export async function uploadSuite(folder: string, rounds: number): Promise<Row[]
     () => startStowage(join(folder, "graphql"), { name: "Stowage, GraphQL", route: "graphql" }),
     () => startStowage(join(folder, "raw"), { name: "Stowage, raw route", route: "raw" }),
     () => startStowage(join(folder, "stowage-tus"), { name: "Stowage, tus", route: "tus" }),
+    ...startOtherStowage(join(folder, "other-graphql"), { name: "Stowage, GraphQL", route: "graphql" }),
+    ...startOtherStowage(join(folder, "other-raw"), { name: "Stowage, raw route", route: "raw" }),
+    ...startOtherStowage(join(folder, "other-tus"), { name: "Stowage, tus", route: "tus" }),
     () => startStowage(join(folder, "graphql-fsync"), { name: "Stowage, GraphQL, fsync", route: "graphql", settings }),
     () => startStowage(join(folder, "raw-fsync"), { name: "Stowage, raw route, fsync", route: "raw", settings }),
     ...(nginxPath() === undefined ? [] : [() => startNginx(join(folder, "nginx"))]),
