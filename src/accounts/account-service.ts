@@ -16,7 +16,7 @@ const TOKEN_FORM = /^stw_[A-Za-z0-9_-]{43}$/;
 /** `lastUsedAt` is as exact as this, so that reading doesn't write each time. */
 const LAST_USED_PRECISION_MS = 60_000;
 
-// By hand, because it runs for every request.
+// Written by hand, because it runs for every request.
 const SIGNED_IN = `
   select user.*, token.id as token_id, coalesce(token.last_used_at < ?, 1) as token_stale
   from access_tokens token join users user on user.id = token.user_id

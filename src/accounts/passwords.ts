@@ -5,7 +5,7 @@ import { candidates, prepare } from "./password.ts";
 /** argon2id as the OWASP Password Storage Cheat Sheet recommends: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
-/** At once; argon2 works in libuv's four threads, and the disk needs some of them too. */
+/** Hashes under way at once: argon2 works in libuv's four threads, and the disk needs some of them too. */
 const CONCURRENCY = 2;
 const MAX_WAITING = 256;
 const ESTIMATED_MS = 40;

@@ -6,9 +6,9 @@ import { User } from "./user-record.ts";
 
 /** Bytes, each. */
 export interface StorageUsage {
-  /** Of complete files. */
+  /** Bytes of complete files. */
   usedBytes: number;
-  /** Of open uploads, in their whole size. */
+  /** Bytes of open uploads, counted in their whole size. */
   reservedBytes: number;
   /** What the two may come to; null when nothing bounds them. */
   quotaBytes: number | null;

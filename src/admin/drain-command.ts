@@ -55,7 +55,7 @@ async function emptyNode(
     progress.update(Math.max(total - left, 0), total, failed.size === 0 ? undefined : `${failed.size} can't be moved`);
     return left;
   };
-  // By the database, as servers move chunks as well.
+  // Counted in the database, as servers move chunks as well.
   const telling = (async () => {
     while (!over.signal.aborted) {
       const startedAt = performance.now();

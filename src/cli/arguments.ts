@@ -7,9 +7,9 @@ export const COMPLETION = "--get-yargs-completions";
 /** No argument of a process can begin with it. */
 const PLAIN = "\0";
 
-/** Arguments for yargs, which would take those behind `--` for options all the same. */
+/** Arguments for yargs, which would take those after `--` for options all the same. */
 export function markPlain(args: readonly string[]): string[] {
-  // Of a line that is to be completed, everything may yet become something else.
+  // Everything in a line that is to be completed may yet become something else.
   if (args.includes(COMPLETION)) return [...args];
   const end = args.indexOf("--");
   const named = nameStdin(end === -1 ? args : args.slice(0, end));

@@ -4,9 +4,9 @@ import envPaths from "env-paths";
 
 /** Who is signed in where. */
 export interface Credentials {
-  /** Of the server that is used when none is named. */
+  /** URL of the server that is used when none is named. */
   current?: string;
-  /** By URL: a token goes to no other server. */
+  /** Tokens by URL: none goes to another server. */
   servers: Record<string, { token: string; username: string }>;
 }
 

@@ -58,7 +58,7 @@ export function explain(error: unknown): string {
   }
 }
 
-/** Of this machine's file system, mostly. */
+/** Explains errors of this machine, mostly its file system's. */
 function explainLocal(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code, path } = error as NodeJS.ErrnoException;

@@ -16,7 +16,7 @@ export class BlobSource implements Source {
     this.contentType = blob.type === "" ? undefined : blob.type;
     if (!(blob instanceof File)) return;
     this.filename = blob.name;
-    // Of a file in a chosen folder: two files of one name are told apart by it.
+    // The path of a file in a chosen folder: it tells two files of one name apart.
     const path = (blob as { webkitRelativePath?: string }).webkitRelativePath || blob.name;
     this.fingerprint = `${path}:${blob.size}:${blob.lastModified}`;
   }

@@ -41,7 +41,7 @@ export class ChunkSender {
   readonly #sent = new Map<number, number>();
   /** How many of those in flight are on the line. */
   #sending = 0;
-  /** Those that are read and hashed, and wait for their turn. */
+  /** Chunks that are read and hashed, and wait for their turn. */
   #ready: (() => void)[] = [];
   /** Why nothing more is sent until the server was asked anew what it lacks. */
   #trouble: StowageError | undefined;
@@ -129,7 +129,7 @@ export class ChunkSender {
         return;
       }
       if (error.code === "TIMEOUT") this.#deadline.passed();
-      // Of several that one fault hit, the first counts.
+      // When one fault hits several, the first counts.
       if (this.#trouble === undefined) this.#limit.failed();
       this.#trouble ??= error;
     } finally {

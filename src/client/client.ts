@@ -34,7 +34,7 @@ import { Upload, type UploadOptions } from "./upload.ts";
 export interface ClientOptions {
   /** Where the server is, such as `https://files.example.org`. */
   url: string | URL;
-  /** From `login` or `register`, which set it as well. */
+  /** Token that `login` or `register` gave; they set it as well. */
   token?: string | undefined;
   /**
    * The platform's own when left out. One that calls `init.onSent` with the bytes of the body that were sent makes

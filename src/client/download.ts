@@ -12,7 +12,7 @@ export interface DownloadOptions {
   /** Ends the download. */
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told when something failed that may pass, such as the connection, and how long until the next try. */
+  /** Called when something failed that may pass, such as the connection, with the time until the next try. */
   onRetry?: OnRetry | undefined;
 }
 

@@ -46,7 +46,7 @@ export function isServerErrorCode(code: unknown): code is ServerErrorCode {
 export interface ErrorDetails {
   /** What the code is about, such as `{ expected: 8388608, received: 12 }`. */
   facts?: Record<string, unknown>;
-  /** Of HTTP, when it was an answer. */
+  /** HTTP status, when it was an answer. */
   status?: number | undefined;
   /** What the server asks to wait before the next try, in milliseconds. */
   retryAfterMs?: number | undefined;

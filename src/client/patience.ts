@@ -60,7 +60,7 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Told when something failed that may pass, and how long until the next try. */
+/** Called when something failed that may pass, with the time until the next try. */
 export type OnRetry = (error: StowageError, delayMs: number) => void;
 
 /** Calls until it succeeds or patience ends. What is called must bear to be repeated. */

@@ -15,7 +15,7 @@ export interface SendOptions {
   headers?: Record<string, string>;
   body?: string | Uint8Array<ArrayBuffer>;
   signal?: AbortSignal | undefined;
-  /** Until the answer's head is there. */
+  /** Milliseconds until the answer's head is there. */
   timeoutMs?: number;
   /** Handed to fetch: one that can, calls it with the bytes of the body that were sent. */
   onSent?: (bytes: number) => void;
@@ -121,7 +121,7 @@ async function bodyOf(response: Response, signal: AbortSignal | undefined): Prom
   }
 }
 
-/** Of `{ code, message, … }` as REST has it, or the first of GraphQL's `errors`. */
+/** Makes an error of `{ code, message, … }` as REST has it, or of the first of GraphQL's `errors`. */
 function errorOf(body: Record<string, unknown>, response: Response, url: string): StowageError {
   const [graphql] = (body["errors"] ?? []) as { message: string; extensions?: Record<string, unknown> }[];
   const { code, message, ...facts } = graphql ? { message: graphql.message, ...graphql.extensions } : body;

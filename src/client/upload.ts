@@ -34,9 +34,9 @@ export interface UploadOptions {
   signal?: AbortSignal | undefined;
   /** How many chunks to send at once at most. */
   maxParallel?: number | undefined;
-  /** Told at the start, whenever chunks were acknowledged, and when all are. */
+  /** Called at the start, whenever chunks were acknowledged, and when all are. */
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told when something failed that may pass, such as the connection, and how long until the next try. */
+  /** Called when something failed that may pass, such as the connection, with the time until the next try. */
   onRetry?: OnRetry | undefined;
 }
 
@@ -81,7 +81,7 @@ export class Upload {
     );
   }
 
-  /** Of the upload and of the file that it becomes; undefined until the server has opened it. */
+  /** Id of the upload and of the file that it becomes; undefined until the server has opened it. */
   get id(): string | undefined {
     return this.#id;
   }
@@ -202,7 +202,7 @@ export class Upload {
     sender.expect(stillMissing(uploadSession));
   }
 
-  /** Does the work; where a pause cuts it short, again after it, with what the server lacks then. */
+  /** Does the work. When a pause cuts it short, does it again after the pause, with what the server lacks then. */
   async #unlessPaused(work: (signal: AbortSignal) => Promise<void>, sender: ChunkSender): Promise<void> {
     for (;;) {
       const { signal } = this.#pause;
@@ -237,7 +237,7 @@ export class Upload {
   }
 }
 
-/** Of what was sent before, by whomever: only so the file's digest shows whether it all is of one source. */
+/** Hashes what was sent before, by whomever: only so the file's digest shows whether it all is of one source. */
 async function hashOthers(
   source: Source,
   { size, chunkSize }: { size: number; chunkSize: number },

@@ -28,7 +28,7 @@ const LONG_READS = 4;
 const LONG_PATIENCE_MS = 10_000;
 
 export interface OpenOptions {
-  /** Of the embedded database; a MySQL server has its own settings. */
+  /** Durability of the embedded database; a MySQL server has its own settings. */
   durability?: "fsync" | "os";
   log?: (message: string) => void;
 }

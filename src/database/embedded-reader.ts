@@ -11,7 +11,7 @@ export type Answer = { rows: unknown[] } | { error: { message: string; code?: st
 /** Longer than this, a statement is given up. */
 const PATIENCE_MS = 10_000;
 
-/** Beside this module, compiled or not. */
+/** The thread's module lies beside this one, compiled or not. */
 const SCRIPT = new URL(import.meta.url.replace(/[^/]*(\.\w+)$/, "embedded-reader-thread$1"));
 
 /** Reads an SQLite file in a thread of its own, beside the connection that writes: a long read stops nothing else. */

@@ -55,7 +55,7 @@ export class DownloadLinkService {
     return { link, fileId, secret };
   }
 
-  /** From its return on, the link opens nothing. Again on a revoked link: nothing. */
+  /** Revokes the link: when it resolves, the link opens nothing. Again on a revoked link, it does nothing. */
   async revoke(user: User, id: string): Promise<void> {
     await this.#database.transaction(async (em) => {
       const link = isUuid(id) ? await em.findOne(DownloadLink, { id, file: { owner: user.id } }) : null;

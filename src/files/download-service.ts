@@ -128,7 +128,7 @@ export class DownloadService {
 
 interface BlobPart {
   blob: StoredBlob;
-  /** Of the blob. */
+  /** Range of the blob's bytes. */
   within: ByteRange;
 }
 

@@ -34,7 +34,7 @@ const retryAfter: ApolloServerPlugin<GraphQLContext> = {
   },
 };
 
-/** In one answer. */
+/** Errors in one answer. */
 const MAX_ERRORS = 20;
 
 export interface ApolloOptions {

@@ -26,7 +26,7 @@ registerEnumType(UploadKind, {
     PLANNED: { description: "Chunks of `chunkSize`, in any order, by `uploadChunk`." },
     SEQUENTIAL: {
       description:
-        "Each byte behind the last, in chunks of any size: by tus at `/tus/<id>`, or at `/uploads/resumable/<id>`.",
+        "Each byte after the last, in chunks of any size: by tus at `/tus/<id>`, or at `/uploads/resumable/<id>`.",
     },
     PART: { description: "A part that tus concatenates to a file: it is never one by itself." },
   },

@@ -36,7 +36,7 @@ export interface AppOptions extends HttpServersOptions {
   publicUrl: PublicUrl;
   accounts: AccountService;
   chunks: ChunkService;
-  /** What the protocols need whose uploads come byte behind byte. */
+  /** What the protocols need whose uploads come byte after byte. */
   sequential: SequentialServices;
   downloads: Downloads;
   readiness: Readiness;

@@ -11,7 +11,7 @@ import { insertRows, placeholders } from "./insert-rows.ts";
 
 /** A place in a file's manifest. */
 export interface Reference {
-  /** Of the chunk's first byte in the file. */
+  /** Byte of the file at which the chunk begins. */
   offset: number;
   chunkId: string;
 }

@@ -58,7 +58,7 @@ export async function isWanted(em: EntityManager, id: string): Promise<boolean> 
   return (await em.execute<object[]>(WANTED, [id])).length > 0;
 }
 
-/** Those of the ids that no chunk has. */
+/** Picks the ids that no chunk has. */
 export async function unknownChunks(em: EntityManager, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];
   const rows = await em.execute<{ id: string }[]>(`select id from chunks where id in (${placeholders(ids.length)})`, [

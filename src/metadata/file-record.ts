@@ -4,7 +4,7 @@ import { User } from "../accounts/user-record.ts";
 /** CONCATENATED is a part whose bytes belong to another file now. */
 export type FileStatus = "OPEN" | "COMPLETE" | "ABORTED" | "EXPIRED" | "DELETED" | "CONCATENATED";
 
-/** Those whose chunks nobody can ask for any more. Their rows stay for a while, for requests that are repeated. */
+/** Statuses in which nobody can ask for the chunks any more. The rows stay for a while, for requests that are repeated. */
 export const closedStatuses = ["ABORTED", "EXPIRED", "DELETED", "CONCATENATED"] as const satisfies FileStatus[];
 
 /** A file, and the upload that it was: the same row, the same id. */
@@ -28,7 +28,7 @@ export const StoredFile = defineEntity({
     /** What search and order by filename look at. */
     filenameKey: p.string().length(512),
     contentType: p.string().length(255),
-    /** Its bytes come each behind the last, in chunks of any size; otherwise by a plan, in any order. */
+    /** True when bytes come in order, in chunks of any size; otherwise they come by a plan, in any order. */
     isSequential: p.boolean().defaultRaw("false"),
     /** A sequential one that is there to be concatenated: never a file by itself. */
     isPart: p.boolean().defaultRaw("false"),
@@ -39,7 +39,7 @@ export const StoredFile = defineEntity({
     client: p.string().length(64).nullable().ignoreSchemaChanges("default"),
     /** Bytes. */
     size: p.bigint("number"),
-    /** Of a sequential upload whose client doesn't know yet how much it will send: `size` is what has come so far. */
+    /** False for a sequential upload whose client doesn't know yet how much it will send: `size` is what has come so far. */
     sizeKnown: p.boolean().defaultRaw("true"),
     /** Bytes of each chunk but the last; of sequential ones, what each has at most. */
     chunkSize: p.integer(),

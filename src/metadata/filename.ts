@@ -3,7 +3,7 @@ import { BadUserInputError } from "../errors.ts";
 /** What a file is called whose client gave it no name, by protocols where it needn't. */
 export const NAMELESS = "unnamed";
 
-/** In characters, as a person counts them: an emoji is one. */
+/** Characters, as a person counts them: an emoji is one. */
 export const MAX_FILENAME_LENGTH = 255;
 const MAX_KEY_LENGTH = 512;
 /** Control characters, line and paragraph separators, and the overrides that make a name read as another. */

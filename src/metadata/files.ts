@@ -3,7 +3,7 @@ import type { EntityManager } from "../database/database.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { StoredFile } from "./file-record.ts";
 
-// By hand, because it runs for every chunk: through the unit of work it takes a good part of a chunk's CPU time.
+// Written by hand, because it runs for every chunk: through the unit of work it takes a good part of a chunk's CPU time.
 const UPLOAD = "select * from files where id = ? and owner_id = ?";
 
 /** The upload, when it is this user's. */

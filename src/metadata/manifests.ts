@@ -3,7 +3,7 @@ import type { StoredBlob } from "../storage/storage-node.ts";
 
 /** One chunk of a file: where it stands in the file, and where it lies. */
 export interface ManifestEntry {
-  /** Of the chunk's first byte in the file. */
+  /** Byte of the file at which the chunk begins. */
   offset: number;
   sha256: Uint8Array;
   blob: StoredBlob;
@@ -49,12 +49,12 @@ function entriesOf(rows: readonly Row[]): ManifestEntry[] {
   return entries;
 }
 
-/** @returns the entries whose chunks begin at or behind `offset`, in order, at most `limit` of them */
+/** @returns the entries whose chunks begin at or after `offset`, in order, at most `limit` of them */
 export async function readManifest(em: EntityManager, fileId: string, offset: number, limit: number) {
   return entriesOf(await em.execute<Row[]>(FROM_OFFSET, [fileId, offset, limit]));
 }
 
-/** @returns the entry whose chunk holds the byte at `position` and those behind it, in order, at most `limit` of them */
+/** @returns the entry whose chunk holds the byte at `position` and those after it, in order, at most `limit` of them */
 export async function readManifestAt(em: EntityManager, fileId: string, position: number, limit: number) {
   return entriesOf(await em.execute<Row[]>(FROM_POSITION, [fileId, fileId, position, limit]));
 }

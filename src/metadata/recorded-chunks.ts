@@ -8,7 +8,7 @@ import { insertReplicas } from "./replicas.ts";
 
 /** A chunk whose bytes are on the nodes. */
 export interface StoredChunk extends NewChunk {
-  /** Of its first byte in the file. */
+  /** Byte of the file at which it begins. */
   offset: number;
   nodes: readonly string[];
 }

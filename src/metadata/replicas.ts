@@ -18,9 +18,9 @@ const USAGE = `
   select count(*) as chunks, coalesce(sum(chunk.size), 0) as bytes, max(replica.chunk_id) as last
   from (select chunk_id from chunk_replicas where node = ? and chunk_id > ? order by chunk_id limit ?) replica
   join chunks chunk on chunk.id = replica.chunk_id`;
-/** Without reading every row, along the index by node. */
+/** Goes along the index by node, without reading every row. */
 const NEXT_NODE = "select min(node) as node from chunk_replicas where node > ?";
-/** Behind every id. */
+/** Sorts after every id. */
 const LAST_ID = "g";
 
 const ROWS_PER_STEP = 5_000;
@@ -105,7 +105,7 @@ export async function nextNode(em: EntityManager, after: string): Promise<string
   return row?.node ?? null;
 }
 
-/** Those of the ids that no row says are on the node. */
+/** Picks the ids that no row says are on the node. */
 export async function unknownOn(em: EntityManager, node: string, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];
   const statement = `select chunk_id as id from chunk_replicas where node = ? and chunk_id in (${placeholders(ids.length)})`;

@@ -85,7 +85,7 @@ export class NodeRegistry {
     const { name } = node;
     const found = await node.identity();
     const isUsed = await this.#database.read((em) => isAnyOn(em, name));
-    // From before nodes had identities.
+    // The node is older than identities.
     if (found === null && isUsed && !(await holdsBlobs(node))) {
       throw new NodeIdentityError(
         name,

@@ -17,7 +17,7 @@ export class NodeUsageCounter {
     this.#database = database;
   }
 
-  /** By node; what was counted last, at once, but for the first time. */
+  /** Gives what was counted last, by node, at once but for the first time. */
   async latest(nodes: readonly string[]): Promise<ReadonlyMap<string, NodeUsage>> {
     if (performance.now() < this.#dueAt && this.#latest !== undefined) return this.#latest;
     this.#counting ??= this.#count(nodes).finally(() => {

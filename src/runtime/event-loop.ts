@@ -6,7 +6,7 @@ let turning: Promise<void> | undefined;
 
 /**
  * Lets the event loop turn where it hasn't for long: promises that settle at once, as those of an embedded database do,
- * run one behind the other, and hundreds of requests would keep all others waiting.
+ * run one after the other, and hundreds of requests would keep all others waiting.
  */
 export async function breathe(): Promise<void> {
   while (performance.now() - turnedAt >= LONG_MS) {

@@ -9,7 +9,7 @@ import { expireUploads } from "../uploads/expiry.ts";
 const HOUR_MS = 3600_000;
 const REPAIR_INTERVAL_MS = 2_000;
 const FREE_INTERVAL_MS = 5_000;
-/** Within which a server sees what an administrator asked for. */
+/** Time within which a server sees what an administrator asked for. */
 const REQUEST_INTERVAL_MS = 5_000;
 const MOST_BETWEEN_SCRUBS_MS = 60_000;
 const SWEEP_INTERVAL_MS = 24 * HOUR_MS;
@@ -21,7 +21,7 @@ const LEFTOVER_AGE_MS = 24 * HOUR_MS;
 export interface BackgroundWork {
   setup: StorageSetup;
   accounts: AccountService;
-  /** In which every chunk is verified once; null for never by itself. */
+  /** Time in which every chunk is verified once; null for never by itself. */
   scrubPeriodMs: number | null;
   log: Logger;
 }

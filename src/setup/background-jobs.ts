@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 /** Work done again and again beside the requests, one run at a time. */
 export interface Job {
   name: string;
-  /** From the end of a run to the beginning of the next. */
+  /** Time from the end of a run to the beginning of the next. */
   intervalMs: number;
   /** How long the first run waits; not at all when left out. */
   firstAfterMs?: number;
@@ -72,7 +72,7 @@ class RunningJob {
       try {
         if ((await this.#job.run(signal)) === true) continue;
       } catch (error) {
-        // Told to stop, it stops as it likes.
+        // A job that was told to stop ends as it likes.
         if (signal.aborted) return;
         this.#log.warn({ job: this.name, err: error }, "background job failed; it is tried again");
       }

@@ -9,7 +9,7 @@ export interface S3NodeConfig {
   kind: "S3";
   name: string;
   bucket: string;
-  /** Of every key, without slashes around it; empty for the whole bucket. */
+  /** Prefix of every key, without slashes around it; empty for the whole bucket. */
   prefix: string;
   /** Null for AWS's own. */
   endpoint: string | null;

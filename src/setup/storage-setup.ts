@@ -16,7 +16,7 @@ import type { Job } from "./background-jobs.ts";
 import type { Config } from "./config.ts";
 import type { NodeConfig } from "./node-setting.ts";
 
-/** Within which all instances know that a node is draining. */
+/** Time within which all instances know that a node is draining. */
 export const NODES_INTERVAL_MS = 5_000;
 /** How often it is looked which nodes are to be probed, and whether one has come back. */
 const PROBES_INTERVAL_MS = 2_000;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 const WORK_MS = 20_000;
-/** Longer than those who wait for the lease take until they try again. */
+/** A rest longer than the pause between two tries of those who wait for the lease. */
 const REST_MS = 2_500;
 
-/** For long work that takes the lease `copies` again and again: repairs get their turn in between. */
+/** Makes long work that takes the lease `copies` again and again rest at times, so that repairs get their turn. */
 export class CopiesTurn {
   #restAt = performance.now() + WORK_MS;
 

@@ -23,7 +23,7 @@ export interface DrainOptions extends WaitOptions {
   onProgress?: (progress: DrainProgress) => void;
   /** Asked before each batch: the node is left alone as soon as it doesn't drain any more. */
   isDraining?: () => Promise<boolean>;
-  /** Told of each chunk that could not be moved. */
+  /** Called for each chunk that could not be moved. */
   onFailed?: (id: string, outcome: RestoreOutcome) => void;
 }
 
@@ -137,7 +137,7 @@ export class Drainer {
   }
 }
 
-/** So that no work goes on behind the lease's back when one of several failed. */
+/** Waits for the outcome, so that no work goes on without the lease when one of several failed. */
 async function settle(work: Promise<void>): Promise<{ error: unknown } | null> {
   try {
     await work;

@@ -5,7 +5,7 @@ export const Lease = defineEntity({
   name: "Lease",
   tableName: "leases",
   properties: {
-    /** Of the work. */
+    /** Name of the work. */
     name: p.string().length(64).primary(),
     /** UUID of one holding of it. */
     holder: p.string().length(36),

@@ -37,7 +37,7 @@ export interface HoldOptions {
 export interface WaitOptions {
   /** Ends the waiting and the work. */
   signal?: AbortSignal;
-  /** Told again and again while somebody else has the lease. */
+  /** Called again and again while somebody else has the lease. */
   onWait?: (name: string) => void;
 }
 
@@ -97,7 +97,7 @@ export class Leases {
     }
   }
 
-  /** Those that somebody has, with the milliseconds until they end unless they are renewed. */
+  /** Lists the leases that somebody has, with the milliseconds until they end unless they are renewed. */
   held(): Promise<{ name: string; expiresInMs: number }[]> {
     return this.#database.read(async (em) => {
       type Row = { name: string; ms: number | string };

@@ -75,7 +75,7 @@ export class RepairQueue {
     this.#onQueued();
   }
 
-  /** Those whose turn it is, the longest waiting first. */
+  /** Lists the chunks whose turn it is, the longest waiting first. */
   due(limit: number): Promise<Repair[]> {
     return this.#database.read((em) =>
       em.find(Repair, { nextAttemptAt: { $lte: new Date() } }, { orderBy: { nextAttemptAt: "asc" }, limit }),

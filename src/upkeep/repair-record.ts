@@ -13,7 +13,7 @@ export const Repair = defineEntity({
   properties: {
     chunkId: p.string().length(36).primary(),
     reason: p.string().$type<RepairReason>().length(16),
-    /** Those that failed. */
+    /** Attempts that failed. */
     attempts: p.integer(),
     nextAttemptAt: p.datetime(3),
     createdAt: p.datetime(3),

@@ -11,7 +11,7 @@ export const COPIES_LEASE = "copies";
 export const CHUNKS_AT_ONCE = 4;
 
 const BATCH = 100;
-/** After so many, others who wait for the lease get their chance. */
+/** Batches after which others who wait for the lease get their chance. */
 const BATCHES_PER_LEASE = 10;
 /** A copy that failed is reported a little before the chunk's row is there; when that took longer, nobody committed it. */
 const ROW_COMES_WITHIN_MS = 10 * 60_000;

@@ -12,11 +12,11 @@ import type { UpkeepRequest } from "./upkeep-request-record.ts";
 const LEASE = "scrub";
 const BATCH = 64;
 const CHUNKS_AT_ONCE = 2;
-/** Of a period: the rest is for the days on which nothing runs. */
+/** Part of a period in which a pass is to end: the rest is for the days on which nothing runs. */
 const BUSY_PART = 0.9;
 
 export interface ScrubNodeOptions extends WaitOptions {
-  /** After each batch. */
+  /** Called after each batch. */
   onProgress?: (pass: Scrub) => void;
 }
 
@@ -26,7 +26,7 @@ export class Scrubber {
   readonly #rate: RateLimiter;
   readonly #periodMs: number | null;
 
-  /** @param periodMs in which every chunk is verified once; null for never by itself */
+  /** @param periodMs the time in which every chunk is verified once; null for never by itself */
   constructor(context: UpkeepContext, rate: RateLimiter, periodMs: number | null) {
     this.#context = context;
     this.#rate = rate;

@@ -26,7 +26,7 @@ export interface UpkeepStatus {
   leases: { name: string; expiresInMs: number }[];
 }
 
-/** Those who keep the stored bytes whole, one for each work, and what administrators asked of them. */
+/** Workers that keep the stored bytes whole, one for each work, and what administrators asked of them. */
 export interface Upkeep {
   readonly repairer: Repairer;
   readonly scrubber: Scrubber;

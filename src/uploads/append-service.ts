@@ -47,15 +47,15 @@ export interface Appended {
   length?: number | undefined;
   /** Each buffer is used only until the next one is asked for. */
   bytes: AsyncIterable<Uint8Array>;
-  /** Of all these bytes together: unless it holds, none of them counts. */
+  /** Checksum of all these bytes together: unless it holds, none of them counts. */
   checksum?: ChecksumClaim | undefined;
-  /** Whether the upload is complete behind these bytes. Left out: when it has all bytes of its size. */
+  /** Whether the upload is complete after these bytes. Left out: when it has all bytes of its size. */
   isLast?: boolean | undefined;
   /** Called with the upload's new end when more of them would survive a power cut; not where they are checked. */
   onKept?: ((end: number) => void) | undefined;
 }
 
-/** Takes in the bytes of sequential uploads: each behind the last, in pieces of any size. */
+/** Takes in the bytes of sequential uploads: in order, in pieces of any size. */
 export class AppendService {
   readonly #database: Database;
   readonly #storage: StorageNode;
@@ -64,7 +64,7 @@ export class AppendService {
   readonly #options: UploadOptions;
   readonly #onLateRows: OnLateRows;
   readonly #unreserved: UnreservedBytes;
-  /** By upload, what this process is taking in. Only a courtesy: what counts is in the database. */
+  /** What this process is taking in, by upload. Only a courtesy: what counts is in the database. */
   readonly #underWay = new Map<string, Set<Promise<unknown>>>();
 
   constructor(

@@ -11,7 +11,7 @@ export const CreationRecord = defineEntity({
     metadata: p.text(),
     /** What was said of parts, as it came; empty for none. */
     concat: p.text(),
-    /** Of a part that was concatenated, the file that has its bytes; otherwise empty. */
+    /** The file that has the bytes of a part that was concatenated; otherwise empty. */
     finalId: p.string().length(36),
   },
 });

@@ -91,7 +91,7 @@ export class PathSource implements Source {
     if (!this.#closed) this.#free.push(buffer);
   }
 
-  /** Whether there is something behind the end, as in files that the system makes up. */
+  /** Whether there is something after the end, as in files that the system makes up. */
   async #hasMore(): Promise<boolean> {
     return (await this.#file.read(new Uint8Array(1), 0, 1, this.size)).bytesRead > 0;
   }

@@ -6,7 +6,7 @@ import { RequestBytes } from "../../http/body/request-bytes.ts";
 import { type MultipartPart, MultipartReader } from "./multipart-reader.ts";
 import { boundaryOf, MultipartError } from "./part-header.ts";
 
-/** In bytes; a field or a file of exactly that size is taken. */
+/** Bytes; a field or a file of exactly that size is taken. */
 export interface MultipartRequestLimits {
   maxFieldSize: number;
   maxFileSize: number;

@@ -15,7 +15,7 @@ export class UploadBody {
   readonly #request: FastifyRequest;
   readonly #bytes: RequestBytes;
 
-  /** At once, before anything else is waited for: what had come of a client that left meanwhile would be lost. */
+  /** Call it before anything is waited for: what had come of a client that left meanwhile would be lost. */
   constructor(request: FastifyRequest) {
     const { "content-length": length, "transfer-encoding": encoding } = request.headers;
     this.#request = request;

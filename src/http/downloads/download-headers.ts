@@ -44,7 +44,7 @@ export function dispositionHeader(file: DownloadableFile, type: Disposition): Re
   return { "Content-Disposition": contentDisposition(file.filename.toWellFormed(), { type }) };
 }
 
-/** As stored; what no header could carry goes out as plain bytes rather than as an error. */
+/** Gives the type as stored; what no header could carry goes out as plain bytes rather than as an error. */
 export function contentTypeOf(file: DownloadableFile): string {
   try {
     validateHeaderValue("Content-Type", file.contentType);

@@ -110,7 +110,7 @@ async function withCharset(
 }
 
 function contentFor(downloads: Downloads, file: DownloadableFile, range?: string): Content | "unsatisfiable" {
-  // Of an empty file there is no range; clients that always ask for one get it whole.
+  // An empty file has no range; clients that always ask for one get it whole.
   const isWhole = range === undefined || file.size === 0;
   const asked = isWhole ? ({ kind: "ignore" } as const) : parseRange(range, file.size);
   if (asked.kind === "unsatisfiable") return "unsatisfiable";

@@ -18,7 +18,7 @@ import { appendSchema, cancelSchema, createSchema, optionsSchema, statusSchema }
 import { PROBLEM_JSON, UploadProblem } from "./upload-problem.ts";
 import { tellStatus } from "./upload-status.ts";
 
-/** Where the draft gives a code another status than the rest of the REST side. */
+/** Statuses that the draft gives to codes, unlike the rest of the REST side. */
 const STATUSES: Partial<Record<ErrorCode, number>> = { UPLOAD_CLOSED: 410 };
 
 interface Route {

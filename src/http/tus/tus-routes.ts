@@ -20,13 +20,13 @@ import { namingHeader, TUS_EXTENSIONS, TUS_VERSION } from "./tus-headers.ts";
 import { appendSchema, createSchema, optionsSchema, statusSchema, terminateSchema } from "./tus-schema.ts";
 import { tellStatus } from "./upload-status.ts";
 
-/** Where tus gives a code another status than the rest of the REST side. */
+/** Statuses that tus gives to codes, unlike the rest of the REST side. */
 const STATUSES: Partial<Record<ErrorCode, number>> = { UPLOAD_CLOSED: 410, CHUNK_DIGEST_MISMATCH: 460 };
 
 interface Resource {
   url: string;
   handlers: Record<string, SequentialHandler>;
-  /** By method; one without a handler is served only for X-HTTP-Method-Override. */
+  /** Schemas by method; one without a handler is served only for X-HTTP-Method-Override. */
   schemas: Record<string, FastifySchema>;
 }
 

@@ -78,7 +78,7 @@ export class NodeHealth {
     this.#options = options;
   }
 
-  /** What is known at once; when that is old, a probe starts behind the caller's back. */
+  /** What is known at once; when that is old, a probe starts that nobody waits for. */
   get latest(): NodeReport {
     if (this.isProbeDue) void this.probe();
     return this.#report();

@@ -42,7 +42,7 @@ export interface NodeSetOptions {
   onReturn?: () => void;
 }
 
-/** Of the timeout: with the write quorum reached, the other copies get so much more. */
+/** Part of the timeout that the other copies get once the write quorum is reached. */
 const GRACE = 0.1;
 const LONGEST_PROBE_MS = 5_000;
 
@@ -205,7 +205,7 @@ export class NodeSet implements StorageNode {
     await Promise.all(due.map(([, health]) => health.probe()));
   }
 
-  /** From now on these nodes, and no others, take no new blobs. Names of nodes that there aren't are passed over. */
+  /** Lets these nodes, and no others, take no new blobs from now on. Names of nodes that there aren't are passed over. */
   setDraining(names: Iterable<string>): void {
     const draining = new Set(names);
     for (const [name, health] of this.#health) health.setDraining(draining.has(name));
@@ -274,7 +274,7 @@ export class NodeSet implements StorageNode {
     });
   }
 
-  /** In random order, for the load; those known to be down last. */
+  /** Nodes that hold the blob, in random order for the load; those known to be down last. */
   #holders(blob: StoredBlob): PhysicalNode[] {
     return this.#named(blob)
       .map((node) => ({ node, turn: Math.random() + (this.#health.get(node.name)?.latest.state === "DOWN" ? 1 : 0) }))

@@ -134,7 +134,7 @@ function without(buffers: readonly Uint8Array[], bytes: number): Uint8Array[] {
   return rest;
 }
 
-/** By number: Node has no name for EDQUOT. */
+/** Error numbers rather than codes: Node has no name for EDQUOT. */
 const FULL = new Set([constants.errno.ENOSPC, constants.errno.EDQUOT, constants.errno.EFBIG]);
 
 function fullOrAsItIs(error: unknown): unknown {

@@ -1,4 +1,4 @@
-/** At most this is kept for the bodies to come. Bytes. */
+/** Bytes that are kept at most for the bodies to come. */
 const MOST_FREE = 32 * 1024 * 1024;
 
 /**
@@ -6,7 +6,7 @@ const MOST_FREE = 32 * 1024 * 1024;
  * come and go make the garbage collector look through the whole heap.
  */
 export class BodyPool {
-  /** Those given back last are taken first. */
+  /** Free bodies; the one given back last is taken first. */
   #free: Buffer[] = [];
   #bytes = 0;
 

@@ -14,7 +14,7 @@ import { S3Error } from "./s3-error.ts";
 /** Where a node's objects lie. Credentials come by the usual chain: the environment, the profile, the machine's role. */
 export interface S3Place {
   bucket: string;
-  /** Of every key, without the slash that ends it; empty for the whole bucket. */
+  /** Prefix of every key, without the slash that ends it; empty for the whole bucket. */
   prefix: string;
   /** Null for AWS's own, which goes by the region. */
   endpoint: string | null;

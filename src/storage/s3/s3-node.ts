@@ -150,7 +150,7 @@ export class S3Node implements PhysicalNode {
   async *listAside(): AsyncGenerator<string, void, void> {
     const prefix = this.#bucket.key("aside/");
     for await (const { Key = "" } of this.#objects(prefix)) {
-      // What was set aside again has its time behind the id.
+      // What was set aside again has its time after the id.
       const [id = ""] = Key.slice(prefix.length).split(".");
       if (isUuid(id)) yield id;
     }

@@ -166,7 +166,7 @@ export class S3Writer implements BlobWriter, MemoryHolder {
     return this.#failure;
   }
 
-  /** After this nothing new is sent. The request that makes the blob has its time to answer, so that we know of it. */
+  /** Lets nothing new be sent. The request that makes the blob has its time to answer, so that we know of it. */
   #end(reason: unknown): void {
     this.#failure ??= reason;
     this.#stop.abort(reason);

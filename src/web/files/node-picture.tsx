@@ -2,7 +2,7 @@ import "./node-picture.css";
 import { count, formatBytes } from "../ui/format.ts";
 import { type PlacedChunk, sharesOf } from "./node-shares.ts";
 
-/** Of a cell of which the node holds little. */
+/** Opacity of a cell of which the node holds little. */
 const LEAST_OPACITY = 0.35;
 
 /** A row for each node; from left to right, the file's chunks in order, filled where the node holds a copy. */

@@ -18,7 +18,7 @@ export type UploadKind =
   | 'PART'
   /** Chunks of `chunkSize`, in any order, by `uploadChunk`. */
   | 'PLANNED'
-  /** Each byte behind the last, in chunks of any size: by tus at `/tus/<id>`, or at `/uploads/resumable/<id>`. */
+  /** Each byte after the last, in chunks of any size: by tus at `/tus/<id>`, or at `/uploads/resumable/<id>`. */
   | 'SEQUENTIAL';
 
 export type ListedFileFragment = { id: string, filename: string, contentType: string, size: number, createdAt: string, completedAt: string, totalChunks: number, downloadUrl: string };

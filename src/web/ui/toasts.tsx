@@ -27,7 +27,7 @@ export function showToast(text: string, options: Partial<Omit<Toast, "id" | "tex
   toasts.set([...toasts.get(), { id: ++lastId, text, problem: false, ...options }]);
 }
 
-/** Those of somebody who has left: nothing of them can be done any more. */
+/** Removes the messages of somebody who has left: nothing that they offer can be done any more. */
 export function clearToasts(): void {
   toasts.set([]);
 }

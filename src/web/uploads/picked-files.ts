@@ -1,9 +1,9 @@
 /** A file that somebody chose or dropped. */
 export interface PickedFile {
   file: File;
-  /** Within what was dropped or chosen, such as `photos/2024/a.jpg`. */
+  /** Path within what was dropped or chosen, such as `photos/2024/a.jpg`. */
   path: string;
-  /** By which the file is found again after a reload, in browsers that have such. */
+  /** Finds the file again after a reload, in browsers that have such handles. */
   handle?: FileSystemFileHandle;
 }
 
@@ -21,12 +21,12 @@ export function filenameOf(path: string): string {
   return characters.length <= MOST_CHARACTERS ? name : characters.slice(-MOST_CHARACTERS).join("");
 }
 
-/** Of a file input. */
+/** Takes the files of a file input. */
 export function filesOfInput(input: HTMLInputElement): PickedFile[] {
   return [...(input.files ?? [])].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
 }
 
-/** By the browser's own dialog; undefined where it has none that gives handles. Nothing when the dialog was cancelled. */
+/** Asks by the browser's own dialog; undefined where it has none that gives handles, no files when it was cancelled. */
 export function pickFiles(): Promise<PickedFile[]> | undefined {
   if (window.showOpenFilePicker === undefined) return undefined;
   return window.showOpenFilePicker({ multiple: true }).then(

@@ -36,7 +36,7 @@ export interface UploadItem {
 export interface UploadEntry {
   item: UploadItem;
   uploadId?: string | undefined;
-  /** Within what was dropped or chosen. */
+  /** Path within what was dropped or chosen. */
   path?: string | undefined;
   file?: File | undefined;
   handle?: FileSystemFileHandle | undefined;

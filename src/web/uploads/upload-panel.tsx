@@ -7,7 +7,7 @@ import type { UploadItem } from "./upload-item.ts";
 import type { UploadQueue } from "./upload-queue.ts";
 import { UploadRow } from "./upload-row.tsx";
 
-/** Of those that only wait for their turn, more would hide the others. */
+/** Waiting uploads that are shown: more would hide the others. */
 const MOST_WAITING = 4;
 /** Another file may be about to follow. */
 const NOTICE_DELAY_MS = 500;

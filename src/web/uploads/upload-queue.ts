@@ -13,7 +13,7 @@ import { CONNECTIONS, connectionsFor, resumeKeyOf, type UploadEntry, type Upload
 import { heldUploads, holdUpload } from "./upload-locks.ts";
 import { uploadProblem } from "./upload-problem.ts";
 
-/** As long as the page is open, an upload is not given up for want of a connection. */
+/** Patience without end: while the page is open, no upload is given up for want of a connection. */
 const RETRY = { baseDelayMs: 250, maxDelayMs: 3_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 
 /** The uploads of this page, those that wait for their file too. */
@@ -210,7 +210,7 @@ export class UploadQueue {
   #identify(entry: UploadEntry, upload: Upload, { bytes }: Progress): boolean {
     const { id = "" } = upload;
     if (entry.item.key === entry.uploadId && id !== entry.uploadId) {
-      // By its time, the file is not the one that this upload began with, and another was opened for it.
+      // The file's time says that it isn't the one that this upload began with, and another was opened for it.
       entry.upload = undefined;
       if (bytes === 0) void upload.abort().catch(() => {});
       else entry.stop?.abort();
