@@ -13,7 +13,7 @@ export interface Row {
   mibPerSecond: number;
   cpuSecondsPerGiB: number;
   peakRssMiB: number;
-  /** Of one core, by the load generator: near 1, it was the limit. */
+  /** Part of one core that the load generator took: near 1, it was the limit. */
   loadGeneratorCores: number;
   rounds: number;
 }

@@ -25,7 +25,7 @@ export interface Load {
 
 export interface LoadResult {
   seconds: number;
-  /** Of this process. */
+  /** CPU seconds of this process. */
   cpuSeconds: number;
   /** Bytes of payloads sent and of bodies received. */
   bytes: number;

@@ -15,7 +15,7 @@ export class HttpConnection {
   #left = -1;
   #answer: Answer | undefined;
   #done: PromiseWithResolvers<Answer> | undefined;
-  /** Told of body bytes as they come; returns milliseconds to wait before more is read. */
+  /** Called with body bytes as they come; returns milliseconds to wait before more is read. */
   onBody: ((bytes: number) => number) | undefined;
 
   private constructor(socket: Socket) {

@@ -78,7 +78,7 @@ export async function startStowage(
 
   const tusHeaders = () => ({ "tus-resumable": "1.0.0", authorization: `Bearer ${token}` });
 
-  /** By tus, one upload for each connection, as its bytes come one behind the other. */
+  /** Uploads by tus, one for each connection, as its bytes come in order. */
   async function tusUpload(chunks: number): Promise<LoadRequest[]> {
     const headers = { ...tusHeaders(), "upload-length": String(chunks * CHUNK) };
     const answer = await fetch(`http://127.0.0.1:${port}/tus`, { method: "POST", headers });

@@ -102,7 +102,7 @@ export class AccountService {
    */
   async login(login: string, password: string, client: string): Promise<SignedIn> {
     if (login.length > 254 || login.includes("\0")) {
-      throw new BadUserInputError("login", "login takes a username or an email address.");
+      throw new BadUserInputError("login", "login accepts a username or an email address.");
     }
     checkAttempt(password);
     // The databases differ in whether spaces at the end count; here they don't.

@@ -23,13 +23,13 @@ export function checkRegistration({ username, email, password }: Credentials): {
   if (!USERNAME.test(username)) {
     throw new BadUserInputError(
       "username",
-      "username takes 3 to 32 of the letters a-z and A-Z, digits, '_', '.' and '-'.",
+      "username accepts 3 to 32 of the letters a-z and A-Z, digits, '_', '.' and '-'.",
     );
   }
   if (email.length > 254 || !EMAIL.test(email)) {
     throw new BadUserInputError(
       "email",
-      "email takes an address such as ada@example.org, at most 254 characters long.",
+      "email accepts an address such as ada@example.org, at most 254 characters long.",
     );
   }
   checkChosen(password, { username, email });

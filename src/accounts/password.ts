@@ -24,7 +24,7 @@ export function candidates(password: string): string[] {
 export function checkChosen(password: string, { username, email }: { username: string; email: string }): string {
   const prepared = prepare(checkForm(password, MIN_LENGTH));
   const refuse = (why: string) => {
-    throw new BadUserInputError("password", `password takes one that others don't guess: ${why}.`);
+    throw new BadUserInputError("password", `password accepts one that others don't guess: ${why}.`);
   };
   const folded = prepared.toLowerCase().trim();
   if (folded === "") refuse("this one has spaces only");
@@ -45,8 +45,8 @@ function checkForm(password: string, min: number): string {
   const { length } = [...prepare(password)];
   if (length < min || length > MAX_LENGTH) {
     const takes = min === 0 ? `at most ${MAX_LENGTH}` : `${min} to ${MAX_LENGTH}`;
-    throw new BadUserInputError("password", `password takes ${takes} characters; this one has ${length}.`);
+    throw new BadUserInputError("password", `password accepts ${takes} characters; this one has ${length}.`);
   }
-  if (!password.isWellFormed()) throw new BadUserInputError("password", "password takes well-formed Unicode.");
+  if (!password.isWellFormed()) throw new BadUserInputError("password", "password accepts well-formed Unicode.");
   return password;
 }

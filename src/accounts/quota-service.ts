@@ -33,7 +33,7 @@ export class QuotaService {
   async setQuota(userId: string, quota: number | null | "none"): Promise<void> {
     const quotaBytes = quota === "none" ? UNLIMITED : quota;
     if (quotaBytes !== null && (!Number.isSafeInteger(quotaBytes) || quotaBytes < 0)) {
-      throw new BadUserInputError("quota", "quota takes a number of bytes from 0, or none.");
+      throw new BadUserInputError("quota", "quota accepts a number of bytes from 0, or none.");
     }
     const found = await this.#database.transaction((em) => em.nativeUpdate(User, { id: userId }, { quotaBytes }));
     if (found === 0) throw new NotFoundError("user");

@@ -15,7 +15,7 @@ const MOST_LISTED = 20;
 
 export async function undrain({ nodes, terminal }: CommandContext, name: string): Promise<void> {
   await nodes.undrain(name);
-  terminal.line(`${name} takes new chunks again. What was moved off it stays where it is; see rebalance.`);
+  terminal.line(`${name} accepts new chunks again. What was moved off it stays where it is; see rebalance.`);
 }
 
 export async function drain(context: CommandContext, name: string): Promise<void> {
@@ -26,7 +26,7 @@ export async function drain(context: CommandContext, name: string): Promise<void
   const isConfigured = storage.nodes.has(name);
   if (isConfigured) {
     terminal.line(
-      `${name} takes no new chunks any more. Waiting until all servers know that, ${ALL_KNOW_MS / 1000} s…`,
+      `${name} accepts no new chunks any more. Waiting until all servers know that, ${ALL_KNOW_MS / 1000} s…`,
     );
     await sleep(ALL_KNOW_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }

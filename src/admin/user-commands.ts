@@ -33,7 +33,10 @@ function parseQuota(text: string): number | null | "none" {
   if (text === "default") return null;
   const bytes = parseBytes(text);
   if (bytes !== undefined && Number.isSafeInteger(bytes)) return bytes;
-  throw new AdminError(`The quota ${text} can't be used: it takes none, default, or bytes such as 500MiB or 1TiB.`, 2);
+  throw new AdminError(
+    `The quota ${text} can't be used: it accepts none, default, or bytes such as 500MiB or 1TiB.`,
+    2,
+  );
 }
 
 async function find(users: UserDirectory, login: string): Promise<User> {

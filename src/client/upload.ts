@@ -22,7 +22,7 @@ export interface UploadOptions {
   /** Bytes, 65536 to 67108864; the server's default when left out. An upload that is continued keeps its own. */
   chunkSize?: number | undefined;
   /**
-   * By which the open upload of the same file is found and continued, from wherever it is begun again. Made of name,
+   * Key by which the open upload of the same file is found and continued, from wherever it is begun again. Made of name,
    * size and time of last modification when left out; null for none.
    */
   resumeKey?: string | null | undefined;

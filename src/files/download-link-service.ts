@@ -31,7 +31,7 @@ export class DownloadLinkService {
   /** @param expiresInSeconds 1 to 31,536,000, a year */
   async create(user: User, fileId: string, expiresInSeconds: number): Promise<CreatedLink> {
     if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > MAX_EXPIRY_SECONDS) {
-      throw new BadUserInputError("expiresInSeconds", `expiresInSeconds takes 1 to ${MAX_EXPIRY_SECONDS}.`);
+      throw new BadUserInputError("expiresInSeconds", `expiresInSeconds accepts 1 to ${MAX_EXPIRY_SECONDS}.`);
     }
     const secret = randomBytes(SECRET_BYTES).toString("base64url");
     const link = await this.#database.transaction(async (em) => {

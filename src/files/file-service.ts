@@ -52,7 +52,7 @@ export class FileService {
 
   async list(user: User, { search, orderBy, ...page }: FileListing): Promise<Page<StoredFile>> {
     if (search != null && ([...search].length > MAX_FILENAME_LENGTH || search.includes("\0"))) {
-      throw new BadUserInputError("search", `search takes at most ${MAX_FILENAME_LENGTH} characters, and no NUL.`);
+      throw new BadUserInputError("search", `search accepts at most ${MAX_FILENAME_LENGTH} characters, and no NUL.`);
     }
     const order = { name: orderBy, ...fileOrders[orderBy], isLong: Boolean(search) };
     // With an empty array for its value the fragment is formatted once. With an operator it would be twice, and a `?` in
@@ -92,9 +92,9 @@ export class FileService {
    */
   async chunks(file: StoredFile, from: number, first: number): Promise<ListedChunk[]> {
     if (first < 0 || first > MAX_CHUNKS_LISTED) {
-      throw new BadUserInputError("first", `first takes 0 to ${MAX_CHUNKS_LISTED}.`);
+      throw new BadUserInputError("first", `first accepts 0 to ${MAX_CHUNKS_LISTED}.`);
     }
-    if (from < 0) throw new BadUserInputError("from", "from takes a chunk's index, 0 or more.");
+    if (from < 0) throw new BadUserInputError("from", "from accepts a chunk's index, 0 or more.");
     if (first === 0) return [];
     const entries = await this.#database.read((em) =>
       file.isSequential

@@ -34,7 +34,7 @@ type Place = (string | number)[];
 
 function decodeCursor(order: PageOrder, after: string): Place {
   const refuse = (): never => {
-    throw new BadUserInputError("after", "after takes a cursor that an earlier page of the same order gave.");
+    throw new BadUserInputError("after", "after accepts a cursor that an earlier page of the same order gave.");
   };
   const text = Buffer.from(after, "base64url").toString();
   const [name, cursor = ""] = text.split(":", 2);
@@ -81,7 +81,7 @@ export async function findPage<T extends object>(
 ): Promise<Page<T>> {
   const { isLong = false } = order;
   if (!Number.isInteger(first) || first < 0 || first > MAX_PAGE_SIZE) {
-    throw new BadUserInputError("first", `first takes 0 to ${MAX_PAGE_SIZE}.`);
+    throw new BadUserInputError("first", `first accepts 0 to ${MAX_PAGE_SIZE}.`);
   }
   const names = order.properties.flatMap((property) => Object.keys(property));
   const stretches = after == null ? [{}] : stretchesBehind(order, names, decodeCursor(order, after));

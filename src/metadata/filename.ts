@@ -18,12 +18,12 @@ export function checkFilename(filename: string): void {
     throw new BadUserInputError("filename", `filename ${why}.`);
   };
   const { length } = [...filename];
-  if (length > MAX_FILENAME_LENGTH) refuse(`takes at most ${MAX_FILENAME_LENGTH} characters; this one has ${length}`);
-  if (!filename.isWellFormed()) refuse("takes well-formed Unicode; this one has half of a surrogate pair");
-  if (UNSEEN.test(filename)) refuse("takes no control characters, line breaks or text-direction overrides");
-  if (/[/\\]/.test(filename)) refuse("takes a name without a path: no '/' and no '\\'");
-  if (!/[^\p{Z}\p{C}]/u.test(filename)) refuse("takes at least one character that can be seen");
-  if (filename === "." || filename === "..") refuse("takes a name other than '.' and '..'");
+  if (length > MAX_FILENAME_LENGTH) refuse(`accepts at most ${MAX_FILENAME_LENGTH} characters; this one has ${length}`);
+  if (!filename.isWellFormed()) refuse("accepts well-formed Unicode; this one has half of a surrogate pair");
+  if (UNSEEN.test(filename)) refuse("accepts no control characters, line breaks or text-direction overrides");
+  if (/[/\\]/.test(filename)) refuse("accepts a name without a path: no '/' and no '\\'");
+  if (!/[^\p{Z}\p{C}]/u.test(filename)) refuse("accepts at least one character that can be seen");
+  if (filename === "." || filename === "..") refuse("accepts a name other than '.' and '..'");
 }
 
 /**

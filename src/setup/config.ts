@@ -154,7 +154,7 @@ function workerCount(workers: string, databaseUrl: string): number {
   if (databaseUrl.startsWith("mysql:")) return workers === "auto" ? availableParallelism() : Number(workers);
   if (workers === "auto" || workers === "1") return 1;
   throw new ConfigError(
-    `WORKERS=${workers} can't be used with the embedded database: it takes 1, or more with DATABASE_URL=mysql://….`,
+    `WORKERS=${workers} can't be used with the embedded database: it accepts 1, or more with DATABASE_URL=mysql://….`,
   );
 }
 
@@ -170,24 +170,24 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     const issue = parsed.error.issues[0];
     const name = String(issue?.path[0]);
     const shown = SECRET_SETTINGS.includes(name) ? name : `${name}=${set[name] ?? ""}`;
-    throw new ConfigError(`${shown} can't be used: it takes ${issue?.message}.`);
+    throw new ConfigError(`${shown} can't be used: it accepts ${issue?.message}.`);
   }
   const { data } = parsed;
   if (data.REPLICAS > data.STORAGE_NODES.length) {
     throw new ConfigError(
-      `REPLICAS=${data.REPLICAS} can't be used: it takes at most the number of STORAGE_NODES, ${data.STORAGE_NODES.length}.`,
+      `REPLICAS=${data.REPLICAS} can't be used: it accepts at most the number of STORAGE_NODES, ${data.STORAGE_NODES.length}.`,
     );
   }
   const s3Copies = Math.min(data.REPLICAS, data.STORAGE_NODES.filter(({ kind }) => kind === "S3").length);
   if (data.S3_MEMORY < s3Copies * LARGEST_RESERVATION) {
     throw new ConfigError(
-      `S3_MEMORY=${set["S3_MEMORY"] ?? data.S3_MEMORY} can't be used: it takes at least ${LARGEST_RESERVATION} bytes for each copy on an S3 node, so ${s3Copies * LARGEST_RESERVATION}.`,
+      `S3_MEMORY=${set["S3_MEMORY"] ?? data.S3_MEMORY} can't be used: it accepts at least ${LARGEST_RESERVATION} bytes for each copy on an S3 node, so ${s3Copies * LARGEST_RESERVATION}.`,
     );
   }
   const writeQuorum = data.WRITE_QUORUM === "auto" ? null : Number(data.WRITE_QUORUM);
   if (writeQuorum !== null && writeQuorum > data.REPLICAS) {
     throw new ConfigError(
-      `WRITE_QUORUM=${writeQuorum} can't be used: it takes auto, or a number up to REPLICAS, ${data.REPLICAS}.`,
+      `WRITE_QUORUM=${writeQuorum} can't be used: it accepts auto, or a number up to REPLICAS, ${data.REPLICAS}.`,
     );
   }
   return {

@@ -53,7 +53,7 @@ function defaultChunkSize(size: number, limits: UploadLimits): number {
 /** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
 export function checkSize(size: number, limits: UploadLimits): void {
   if (!Number.isSafeInteger(size) || size < 0) {
-    throw new BadUserInputError("size", `size takes a number of bytes from 0 to ${limits.maxFileSize}.`);
+    throw new BadUserInputError("size", `size accepts a number of bytes from 0 to ${limits.maxFileSize}.`);
   }
   if (size > limits.maxFileSize) {
     throw new StowageError("FILE_TOO_LARGE", `A file has at most ${limits.maxFileSize} bytes here.`, {
@@ -66,7 +66,7 @@ export function checkSize(size: number, limits: UploadLimits): void {
 /** @throws BadUserInputError */
 function checkText(field: string, text: string | null | undefined, maxLength: number): void {
   if (text == null || (text !== "" && text.length <= maxLength && text.isWellFormed())) return;
-  throw new BadUserInputError(field, `${field} takes 1 to ${maxLength} characters of well-formed Unicode.`);
+  throw new BadUserInputError(field, `${field} accepts 1 to ${maxLength} characters of well-formed Unicode.`);
 }
 
 /** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
@@ -78,10 +78,10 @@ export function planUpload(request: UploadRequest, limits: UploadLimits): Upload
   checkSize(size, limits);
   checkText("resumeKey", resumeKey, MAX_RESUME_KEY_LENGTH);
   checkText("client", client, MAX_CLIENT_LENGTH);
-  if (UNSEEN.test(client ?? "")) throw new BadUserInputError("client", "client takes no control characters.");
+  if (UNSEEN.test(client ?? "")) throw new BadUserInputError("client", "client accepts no control characters.");
   const chunkSize = request.chunkSize ?? defaultChunkSize(sizeKnown ? size : limits.maxFileSize, limits);
   if (chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
-    throw new BadUserInputError("chunkSize", `chunkSize takes ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE} bytes.`);
+    throw new BadUserInputError("chunkSize", `chunkSize accepts ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE} bytes.`);
   }
   const chunks = totalChunks({ size, chunkSize });
   if (chunks > MAX_CHUNKS) {

@@ -200,7 +200,7 @@ describe("with the database away", () => {
     mysql.execute("set global read_only = on");
     for (let i = 0; i < 20; i++) expect(succeeded(await graphql(begin))).toBe(false);
     expect(succeeded(await graphql("{ files { totalCount } }"))).toBe(true);
-    // Those led to a server that has been replaced.
+    // The old connections led to a server that has been replaced.
     expect(connections().filter((id) => before.includes(id))).toEqual([]);
     mysql.execute("set global read_only = off");
     expect(succeeded(await graphql(begin))).toBe(true);

@@ -112,7 +112,7 @@ test.for(acceptanceDialects("sqlite"))(
     const known = blobFile(workspace.folder, "node1", ids[0] as string);
     const other = blobFile(workspace.folder, "node1", ids[1] as string);
     for (const path of [known, other]) await utimes(path, old, old);
-    // By then the running server may have swept it itself.
+    // The running server may have swept it itself by then.
     const orphans = await sweep(workspace, "node1").then((swept) => swept.orphans);
     expect(orphans).toBeLessThanOrEqual(1);
     expect(await blobsOn(workspace, "node1")).toEqual(ids);

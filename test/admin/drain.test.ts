@@ -40,7 +40,7 @@ test.for(acceptanceDialects("mysql"))(
     const { code, stdout, stderr } = await workspace.admin(["drain", "node1"]).ended;
     const requests = await load.stop();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain("node1 takes no new chunks any more.");
+    expect(stdout).toContain("node1 accepts no new chunks any more.");
     expect(stdout).toContain("No chunk is left on node1.");
     expect(requests).toBeGreaterThan(20);
     expect(await blobsOn(workspace.folder, "node1")).toEqual([]);

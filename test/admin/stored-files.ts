@@ -46,7 +46,7 @@ export function startLoad(client: Client, files: StoredFiles) {
       requests++;
     }
   });
-  // Told by `stop`.
+  // `stop` tells of it.
   for (const worker of workers) worker.catch(() => {});
   return {
     async stop(): Promise<number> {

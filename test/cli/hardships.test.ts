@@ -155,7 +155,7 @@ describe("the command line", () => {
     [["download"], "Something is missing: it is 'stowage download <file>'"],
     [["rm"], "it is 'stowage rm <files..>'"],
     [["mv", "a"], "it is 'stowage mv <file> <name>'"],
-    [["link", "a", "--expires", "99y"], "--expires takes a duration of a second to a year"],
+    [["link", "a", "--expires", "99y"], "--expires accepts a duration of a second to a year"],
   ])("%j is told what it takes", async (args, says) => {
     const { code, stderr } = await runCommand(args, env);
     expect(code).toBe(2);

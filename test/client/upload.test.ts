@@ -15,7 +15,7 @@ import { Workspace } from "../support/workspace.ts";
 const KIB = 1024;
 const CHUNK = 64 * KIB;
 const SIZE = 40 * CHUNK + 1234;
-/** Of headers and GraphQL, beside the chunks. */
+/** Bytes of headers and GraphQL, beside the chunks. */
 const OVERHEAD = 256 * KIB;
 const retry = { baseDelayMs: 20, maxDelayMs: 200, giveUpAfterMs: 30_000 };
 

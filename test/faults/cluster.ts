@@ -42,9 +42,9 @@ export class Cluster {
   readonly #mysql: MySqlServer | undefined;
   readonly #proxy: RoundRobin;
   readonly #servers: SpawnedServer[] = [];
-  /** Of servers that are gone. */
+  /** Logs of servers that are gone. */
   #output = "";
-  /** Of ours. */
+  /** Our own connection. */
   #database: Database | undefined;
 
   private constructor(

@@ -14,7 +14,7 @@ export type S3Fault = (typeof s3Faults)[number];
 
 /** What happens to the node whose turn it is, to a server or to the database. */
 export type Fault =
-  /** Of the blobs on the node, that part: its files are removed, or a bit in each is flipped. */
+  /** Part of the blobs on the node: its files are removed, or a bit in each is flipped. */
   | { kind: "blobs lost" | "bits flipped"; part: number; choice: number }
   /** Until a relief. */
   | { kind: "node full" | "node gone" }
@@ -47,7 +47,7 @@ const LONGEST_PAUSE_MS = 250;
 const LONGEST_DATABASE_PAUSE_MS = 1_500;
 const MOST_REQUESTS = 10;
 const CHUNK_BYTES = 65_536;
-/** Of the epochs that follow each other, the one that ends without a restart. */
+/** The one of several epochs that ends without a restart. */
 const WAITING = 5;
 
 /** The same seed plans the same. */

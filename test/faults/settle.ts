@@ -9,7 +9,7 @@ import { inspect } from "./check.ts";
 import { type Cluster, REPLICAS } from "./cluster.ts";
 import { Violation } from "./requests.ts";
 
-/** Of a blob or chunk that nothing refers to: clients wait, so nothing is in the making. */
+/** Age of a blob or chunk that nothing refers to: clients wait, so nothing is in the making. */
 const ANY_AGE_MS = -60_000;
 const LOOK_MS = 200;
 /** Repairs that failed wait longer and longer: as if their time had come. */

@@ -75,7 +75,7 @@ describe.each(dialects)("multipart requests on %s", (dialect) => {
     }
   });
 
-  /** Of `name` or `name=value` each, in order; where no value is given, the right one. */
+  /** Fields, each `name` or `name=value`, in order; where no value is given, the right one. */
   function fieldsOf(text: string): Field[] {
     const right: Record<string, string> = { operations: operations(), map: MAP };
     return text.split(" ").map((field) => {

@@ -230,7 +230,7 @@ describe("readConfig", () => {
     "s3cret",
   ])("DATABASE_URL=%s is refused, and nothing of it is shown", (url) => {
     const text = message({ DATABASE_URL: url });
-    expect(text).toMatch(/^DATABASE_URL can't be used: it takes sqlite:/);
+    expect(text).toMatch(/^DATABASE_URL can't be used: it accepts sqlite:/);
     expect(text).not.toMatch(/s3@?cret|db\.example/);
   });
 });

@@ -220,7 +220,7 @@ describe("a node that fails", () => {
     await set.probe();
     await expect.poll(async () => (await store(set, 1000)).nodes.length).toBe(2);
     const messages = logged.map(({ message }) => message);
-    // Of the first, whichever comes first.
+    // The first node's, whichever comes first.
     expect(messages.filter((message) => message !== "Storage node failed: read").sort()).toEqual([
       "Blob has fewer copies than wanted",
       "Blobs have as many copies as wanted again",

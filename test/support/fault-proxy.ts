@@ -18,7 +18,7 @@ export type FaultKind =
 export interface Fault {
   /** Any, where left out. */
   method?: string;
-  /** Of the path with its query; any, where left out. */
+  /** Pattern of the path with its query; any, where left out. */
   matches?: RegExp;
   /** How many requests it still meets; one, where left out. */
   times?: number;

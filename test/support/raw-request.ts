@@ -2,7 +2,7 @@ import { connect } from "node:net";
 
 /** A request whose bytes go out one by one as a test wants them to. */
 export interface RawRequest {
-  /** Of the answer; rejects when the connection breaks before it. */
+  /** Status of the answer; rejects when the connection breaks before it. */
   status: Promise<number>;
   /** Resolves when the connection is gone. */
   closed: Promise<void>;

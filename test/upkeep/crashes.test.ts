@@ -6,7 +6,7 @@ import { dialects } from "../support/databases.ts";
 import { CrashPoint } from "./crash.ts";
 import { noSignal, type Running, Scene } from "./scene.ts";
 
-/** Of so many steps one is tried, others each time; 1 tries all, in a few minutes. */
+/** One of so many steps is tried, others each time; 1 tries all, in a few minutes. */
 const STRIDE = Number(process.env["STOWAGE_TEST_CRASH_STRIDE"] ?? 8);
 /** More than one work has; so that a work which never ends fails. */
 const MOST_STEPS = 1_000;

@@ -86,7 +86,7 @@ export const linkCommand: CommandModule<GlobalArguments, GlobalArguments & { fil
   handler: async (args) => {
     const expiresMs = /^\d+(\.\d+)?\s*(s|m|h|d|w|y)$/.test(args.expires) ? ms(args.expires as StringValue) : 0;
     if (expiresMs < 1000 || expiresMs > ms("365d")) {
-      throw new UsageError("--expires takes a duration of a second to a year, such as 30m, 12h or 7d.");
+      throw new UsageError("--expires accepts a duration of a second to a year, such as 30m, 12h or 7d.");
     }
     const client = await openClient(args);
     const { id } = await findFile(client, args.file);

@@ -32,7 +32,7 @@ export const uploadCommand: CommandModule<GlobalArguments, UploadArguments> = {
       .epilog("Files are stored under their names without folders.") as never,
   handler: async (args) => {
     const { paths, name, recursive } = args;
-    if (name !== undefined && (paths.length > 1 || recursive)) throw new UsageError("--name takes a single file.");
+    if (name !== undefined && (paths.length > 1 || recursive)) throw new UsageError("--name accepts a single file.");
     if (paths.includes(STDIN) && paths.length > 1) throw new UsageError("Standard input, -, is uploaded alone.");
     if (isStdin(args) && name === undefined) throw new UsageError("Give standard input a name: upload - --name NAME.");
     const client = await openClient(args, { patient: true });

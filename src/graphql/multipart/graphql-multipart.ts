@@ -130,7 +130,7 @@ function parseOperations(text: string): Record<string, unknown> | unknown[] {
   if (!isObject(operations)) {
     throw new RequestBodyError(
       400,
-      `Invalid type for the ‘operations’ multipart field: it takes an object, or an array of them (${SPEC}).`,
+      `Invalid type for the ‘operations’ multipart field: it accepts an object, or an array of them (${SPEC}).`,
     );
   }
   return operations;
@@ -147,7 +147,7 @@ function parseMap(text: string): MappedFile[] {
   if (!isObject(map) || Array.isArray(map)) {
     throw new RequestBodyError(
       400,
-      `Invalid type for the ‘map’ multipart field: it takes an object such as {"0":["variables.chunk"]} (${SPEC}).`,
+      `Invalid type for the ‘map’ multipart field: it accepts an object such as {"0":["variables.chunk"]} (${SPEC}).`,
     );
   }
   const entries = Object.entries(map);

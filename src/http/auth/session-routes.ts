@@ -12,7 +12,7 @@ const BODY_LIMIT = 16 * 1024;
 function textFields<const T extends string>(body: unknown, names: readonly T[]): Record<T, string> {
   const fields = (body ?? {}) as Record<string, unknown>;
   for (const name of names) {
-    if (typeof fields[name] !== "string") throw new BadUserInputError(name, `${name} takes a text.`);
+    if (typeof fields[name] !== "string") throw new BadUserInputError(name, `${name} accepts a text.`);
   }
   return fields as Record<T, string>;
 }

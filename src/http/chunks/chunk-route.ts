@@ -20,7 +20,7 @@ function claimedDigest(header: string | undefined): string | undefined {
   } catch {
     // Answered below, as any other form that is not a digest.
   }
-  throw new BadUserInputError("content-digest", "Content-Digest takes sha-256=:<base64>:, as in RFC 9530.");
+  throw new BadUserInputError("content-digest", "Content-Digest accepts sha-256=:<base64>:, as in RFC 9530.");
 }
 
 /** `PUT /uploads/:id/chunks/:index`: the chunk's bytes are the body. For clients that need no GraphQL on this path. */
@@ -30,7 +30,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
     try {
       const { id, index } = request.params as { id: string; index: string };
       const user = await signedIn(accounts, request);
-      if (!/^\d{1,9}$/.test(index)) throw new BadUserInputError("index", "index takes a chunk's number, from 0.");
+      if (!/^\d{1,9}$/.test(index)) throw new BadUserInputError("index", "index accepts a chunk's number, from 0.");
       const length = request.headers["content-length"];
       const sha256 = claimedDigest(request.headers["content-digest"]?.toString());
       const sent = {

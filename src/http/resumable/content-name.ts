@@ -21,6 +21,6 @@ export function filenameOf(contentDisposition: string | undefined): string {
   const filename = parse(header).parameters["filename"];
   if (filename) return filename;
   if (!/filename/i.test(header)) return NAMELESS;
-  const takes = `content-disposition takes a name such as attachment; filename="film.mp4" or filename*=UTF-8''k%C3%A4se.txt`;
+  const takes = `content-disposition accepts a name such as attachment; filename="film.mp4" or filename*=UTF-8''k%C3%A4se.txt`;
   throw new BadUserInputError("content-disposition", `${takes} (RFC 6266).`);
 }

@@ -41,7 +41,7 @@ function declaredSize({ request }: SequentialRequest): number | null {
   const size = integerHeader(request, "upload-length");
   const deferred = header(request, "upload-defer-length");
   if (deferred !== undefined && deferred !== "1") {
-    throw new BadUserInputError("upload-defer-length", "upload-defer-length takes 1.");
+    throw new BadUserInputError("upload-defer-length", "upload-defer-length accepts 1.");
   }
   if ((size === undefined) === (deferred === undefined)) {
     throw new BadUserInputError("upload-length", "Send either Upload-Length or 'Upload-Defer-Length: 1'.");

@@ -52,7 +52,7 @@ export function integerHeader(request: FastifyRequest, name: string): number | u
   if (value === undefined) return undefined;
   const number = Number(value);
   if (/^\d+$/.test(value) && Number.isSafeInteger(number)) return number;
-  throw new BadUserInputError(name, `${name} takes a number of bytes, 0 or more.`);
+  throw new BadUserInputError(name, `${name} accepts a number of bytes, 0 or more.`);
 }
 
 /** Section "Upload-Checksum". @throws BadUserInputError, also for an algorithm that isn't served */
@@ -64,7 +64,7 @@ export function checksumClaim(request: FastifyRequest): ChecksumClaim | undefine
   if (match?.[2] !== undefined && algorithm !== undefined) {
     return { algorithm, digest: Buffer.from(match[2], "base64") };
   }
-  const takes = `upload-checksum takes one of ${checksumAlgorithms.join(", ")}, a space, and the checksum in Base64.`;
+  const takes = `upload-checksum accepts one of ${checksumAlgorithms.join(", ")}, a space, and the checksum in Base64.`;
   throw new BadUserInputError("upload-checksum", takes);
 }
 

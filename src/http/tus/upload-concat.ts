@@ -8,7 +8,7 @@ export function parseConcat(header: string | undefined): UploadConcat | undefine
   if (header === "partial") return { kind: "partial" };
   const urls = /^final; *(\S+(?: +\S+)*)$/.exec(header)?.[1]?.split(/ +/);
   if (urls !== undefined) return { kind: "final", partIds: urls.map(idOf) };
-  throw new BadUserInputError("upload-concat", "upload-concat takes 'partial', or 'final;' and the parts' URLs.");
+  throw new BadUserInputError("upload-concat", "upload-concat accepts 'partial', or 'final;' and the parts' URLs.");
 }
 
 /** Whichever name the client knows the server by, the path's end is the id. What is none is found nowhere. */

@@ -23,11 +23,11 @@ export function parseMetadata(header: string | undefined): NamedContent {
   const refuse = (why: string) => {
     throw new BadUserInputError("upload-metadata", `upload-metadata ${why}.`);
   };
-  if (header !== undefined && header.length > MAX_LENGTH) refuse(`takes at most ${MAX_LENGTH} characters`);
+  if (header !== undefined && header.length > MAX_LENGTH) refuse(`accepts at most ${MAX_LENGTH} characters`);
   for (const pair of header?.trim() ? header.split(",") : []) {
     const match = /^([!-+\--~]+)(?: +([A-Za-z0-9+/]*={0,2}))?$/.exec(pair.trim());
     const [, key = "", value = ""] = match ?? [];
-    if (match === null) refuse("takes pairs of a key and a Base64 value, with a space between, separated by commas");
+    if (match === null) refuse("accepts pairs of a key and a Base64 value, with a space between, separated by commas");
     if (values.has(key)) refuse(`has the key ${key} twice`);
     values.set(key, Buffer.from(value, "base64"));
   }

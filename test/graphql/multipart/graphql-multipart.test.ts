@@ -388,7 +388,7 @@ describe("refused requests, each with its reason", () => {
     ...[null, true, ""].map((value): [string, FormData, string] => [
       `operations ${JSON.stringify(value)}`,
       form({ operations: JSON.stringify(value), map, f1: file() }),
-      "Invalid type for the ‘operations’ multipart field: it takes an object, or an array of them",
+      "Invalid type for the ‘operations’ multipart field: it accepts an object, or an array of them",
     ]),
     [
       "a map that is no JSON",
@@ -398,7 +398,7 @@ describe("refused requests, each with its reason", () => {
     ...[null, [], true, ""].map((value): [string, FormData, string] => [
       `map ${JSON.stringify(value)}`,
       form({ operations, map: JSON.stringify(value), f1: file() }),
-      'Invalid type for the ‘map’ multipart field: it takes an object such as {"0":["variables.chunk"]}',
+      'Invalid type for the ‘map’ multipart field: it accepts an object such as {"0":["variables.chunk"]}',
     ]),
     [
       "a map entry that is no array",

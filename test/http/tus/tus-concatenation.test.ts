@@ -37,7 +37,7 @@ describe.each(dialects)("tus concatenation on %s", (dialect) => {
     expect(await storage()).toEqual({ usedBytes: 0, reservedBytes: bytes.length });
     const blobs = await filesOnNodes(service.folder);
     const metadata = uploadMetadata({ filename: "whole.bin" });
-    // By absolute and relative URLs alike.
+    // Absolute and relative URLs name parts alike.
     const urls = paths.map((path, index) => (index % 2 ? path : new URL(path, service.url).href));
     const answer = await concatenate(urls, { "upload-metadata": metadata });
     expect(answer.status).toBe(201);
