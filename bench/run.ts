@@ -10,6 +10,7 @@ import { downloadSuite } from "./suites/download.ts";
 import { floorSuite } from "./suites/floor.ts";
 import { memorySuite } from "./suites/memory.ts";
 import { metadataSuite } from "./suites/metadata.ts";
+import { multipartSuite } from "./suites/multipart.ts";
 import { replicasSuite } from "./suites/replicas.ts";
 import { uploadSuite } from "./suites/upload.ts";
 import { workersSuite } from "./suites/workers.ts";
@@ -24,6 +25,7 @@ const suites: Record<string, (folder: string, rounds: number) => Promise<object[
   replicas: replicasSuite,
   ceph: cephSuite,
   metadata: metadataSuite,
+  multipart: multipartSuite,
   memory: memorySuite,
 };
 
