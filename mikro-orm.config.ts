@@ -2,23 +2,23 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { defineConfig, type Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
-import { AccessToken } from "./src/accounts/access-token-record.ts";
+import { AccessTokenRecord } from "./src/accounts/access-token-record.ts";
 import { User } from "./src/accounts/user-record.ts";
 import { EmbeddedDriver } from "./src/database/embedded-connection.ts";
 import { mysqlMigrations } from "./src/database/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/database/migrations/sqlite/index.ts";
 import { BoundMySqlDriver } from "./src/database/mysql-connection.ts";
-import { DownloadLink } from "./src/files/download-link-record.ts";
-import { Chunk, ChunkReplica } from "./src/metadata/chunk-record.ts";
-import { StoredFile } from "./src/metadata/file-record.ts";
-import { FileChunk } from "./src/metadata/manifest-record.ts";
-import { Deployment, NodeRecord } from "./src/nodes/node-record.ts";
+import { DownloadLinkRecord } from "./src/files/download-link-record.ts";
+import { ChunkRecord, ReplicaRecord } from "./src/metadata/chunk-record.ts";
+import { FileRecord } from "./src/metadata/file-record.ts";
+import { ManifestRecord } from "./src/metadata/manifest-record.ts";
+import { DeploymentRecord, NodeRecord } from "./src/nodes/node-record.ts";
 import { readConfig } from "./src/setup/config.ts";
 import { type MySqlSetting, parseDatabaseUrl, tlsOptions } from "./src/setup/database-setting.ts";
-import { Lease } from "./src/upkeep/lease-record.ts";
-import { Repair } from "./src/upkeep/repair-record.ts";
-import { Scrub } from "./src/upkeep/scrub-record.ts";
-import { UpkeepRequest } from "./src/upkeep/upkeep-request-record.ts";
+import { LeaseRecord } from "./src/upkeep/lease-record.ts";
+import { RepairRecord } from "./src/upkeep/repair-record.ts";
+import { ScrubRecord } from "./src/upkeep/scrub-record.ts";
+import { UpkeepRequestRecord } from "./src/upkeep/upkeep-request-record.ts";
 import { CreationRecord } from "./src/uploads/creation-record.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -26,18 +26,18 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const common = {
   entities: [
     User,
-    AccessToken,
-    StoredFile,
-    Chunk,
-    ChunkReplica,
-    FileChunk,
-    DownloadLink,
-    Deployment,
+    AccessTokenRecord,
+    FileRecord,
+    ChunkRecord,
+    ReplicaRecord,
+    ManifestRecord,
+    DownloadLinkRecord,
+    DeploymentRecord,
     NodeRecord,
-    Lease,
-    Repair,
-    Scrub,
-    UpkeepRequest,
+    LeaseRecord,
+    RepairRecord,
+    ScrubRecord,
+    UpkeepRequestRecord,
     CreationRecord,
   ],
   extensions: [Migrator],

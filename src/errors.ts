@@ -23,7 +23,7 @@ export type ErrorCode =
  * An error that a client is told of: its message is for a person, its code and facts for a program. Whatever else is
  * thrown is a fault of ours, and shown as INTERNAL_SERVER_ERROR with nothing of its cause.
  */
-export class StowageError extends Error {
+export class ApiError extends Error {
   readonly code: ErrorCode;
   /** What the code is about, such as `{ expected: 8388608, received: 12 }`. */
   readonly facts: Readonly<Record<string, unknown>>;
@@ -43,7 +43,7 @@ export class StowageError extends Error {
 
 const serverSideCodes = new Set<ErrorCode>(["INSUFFICIENT_STORAGE", "DATA_UNAVAILABLE", "SERVICE_UNAVAILABLE"]);
 
-export class UnauthenticatedError extends StowageError {
+export class UnauthenticatedError extends ApiError {
   constructor(message = "Sign in first: send the token as 'Authorization: Bearer <token>'.") {
     super("UNAUTHENTICATED", message);
   }
@@ -57,27 +57,27 @@ export class InvalidTokenError extends UnauthenticatedError {
 }
 
 /** Also the answer for another user's object, so that the two can't be told apart. */
-export class NotFoundError extends StowageError {
+export class NotFoundError extends ApiError {
   constructor(what: string) {
     super("NOT_FOUND", `There is no such ${what}.`);
   }
 }
 
-export class BadUserInputError extends StowageError {
+export class BadUserInputError extends ApiError {
   constructor(field: string, message: string) {
     super("BAD_USER_INPUT", message, { field });
   }
 }
 
 /** No node could take the chunk, or the database its rows, for want of room. */
-export class InsufficientStorageError extends StowageError {
+export class InsufficientStorageError extends ApiError {
   constructor(cause?: unknown, what = "The storage nodes are full.") {
     super("INSUFFICIENT_STORAGE", `${what} What was acknowledged is kept.`, {}, { cause });
   }
 }
 
 /** No replica of the bytes asked for could be read and verified. */
-export class DataUnavailableError extends StowageError {
+export class DataUnavailableError extends ApiError {
   constructor(cause?: unknown) {
     super("DATA_UNAVAILABLE", "The file's bytes can't be read at the moment. Try again later.", {}, { cause });
   }
@@ -87,7 +87,7 @@ export class DataUnavailableError extends StowageError {
 const RETRY_AFTER_SECONDS = 5;
 
 /** Something that the service stands on is away, and a retry is worth while. */
-export class ServiceUnavailableError extends StowageError {
+export class ServiceUnavailableError extends ApiError {
   constructor(message = "The service can't answer at the moment. Try again later.", cause?: unknown) {
     super("SERVICE_UNAVAILABLE", message, { retryAfterSeconds: RETRY_AFTER_SECONDS }, { cause });
   }

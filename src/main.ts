@@ -1,5 +1,5 @@
 import cluster from "node:cluster";
-import { StowageError } from "./errors.ts";
+import { ApiError } from "./errors.ts";
 import { serve } from "./server/serve.ts";
 import { reportReady, runWorkers, WorkerError } from "./server/workers.ts";
 import { readConfig } from "./setup/config.ts";
@@ -9,7 +9,7 @@ import { createServerLog } from "./setup/logging.ts";
 /** One line for what the person who starts the service can put right; the whole error for what only we can. */
 function explain(error: unknown): unknown {
   if (error instanceof ConfigError || error instanceof WorkerError) return error.message;
-  if (error instanceof StowageError) {
+  if (error instanceof ApiError) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
     return `Stowage can't start: ${error.message}${cause}`;
   }

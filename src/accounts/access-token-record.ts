@@ -1,8 +1,8 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 import { User } from "./user-record.ts";
 
-export const AccessToken = defineEntity({
-  name: "AccessToken",
+export const AccessTokenRecord = defineEntity({
+  name: "AccessTokenRecord",
   tableName: "access_tokens",
   properties: {
     id: p.uuid().primary(),
@@ -14,4 +14,4 @@ export const AccessToken = defineEntity({
     lastUsedAt: p.datetime(3).nullable(),
   },
 });
-export type AccessToken = InferEntity<typeof AccessToken>;
+export type AccessTokenRecord = InferEntity<typeof AccessTokenRecord>;

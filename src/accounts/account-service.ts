@@ -2,9 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import type { Database, EntityManager } from "../database/database.ts";
-import { BadUserInputError, StowageError, UnauthenticatedError } from "../errors.ts";
-import { AccessToken } from "./access-token-record.ts";
-import { type Credentials, checkRegistration } from "./credentials.ts";
+import { ApiError, BadUserInputError, UnauthenticatedError } from "../errors.ts";
+import { AccessTokenRecord } from "./access-token-record.ts";
+import { checkRegistration, type Registration } from "./credentials.ts";
 import { checkAttempt } from "./password.ts";
 import type { Passwords } from "./passwords.ts";
 import { RegistrationLimit } from "./registration-limit.ts";
@@ -59,11 +59,11 @@ export class AccountService {
    * Makes an account and signs in. The same registration again, password and all, signs in: the answer to the first
    * may have been lost.
    * @param client whose turn it has to be, such as an address
-   * @throws StowageError CONFLICT with the `field` that is taken, FORBIDDEN while registration is closed
+   * @throws ApiError CONFLICT with the `field` that is taken, FORBIDDEN while registration is closed
    */
-  async register(input: Credentials, client: string): Promise<SignedIn> {
+  async register(input: Registration, client: string): Promise<SignedIn> {
     if (!this.#options.registrationOpen) {
-      throw new StowageError("FORBIDDEN", "Registration is closed on this server. Ask its operator for an account.");
+      throw new ApiError("FORBIDDEN", "Registration is closed on this server. Ask its operator for an account.");
     }
     const { usernameKey, emailKey } = checkRegistration(input);
     const taken = await this.#taken(usernameKey, emailKey);
@@ -119,7 +119,7 @@ export class AccountService {
 
   /** Revokes the token; one that is not valid, or not any more, isn't an error. */
   async logout(token: string): Promise<void> {
-    await this.#database.transaction((em) => em.nativeDelete(AccessToken, { tokenHash: hashToken(token) }));
+    await this.#database.transaction((em) => em.nativeDelete(AccessTokenRecord, { tokenHash: hashToken(token) }));
   }
 
   /** The user whom the token signs in; null when it is not valid. */
@@ -136,7 +136,7 @@ export class AccountService {
     if (found.isStale) {
       // Nobody waits for it: who only reads can do so while nothing can be written.
       const written = this.#database.transaction((em) =>
-        em.nativeUpdate(AccessToken, { id: found.tokenId }, { lastUsedAt: now }),
+        em.nativeUpdate(AccessTokenRecord, { id: found.tokenId }, { lastUsedAt: now }),
       );
       written.catch(() => {});
     }
@@ -144,7 +144,7 @@ export class AccountService {
   }
 
   async removeExpiredTokens(): Promise<void> {
-    await this.#database.transaction((em) => em.nativeDelete(AccessToken, { expiresAt: { $lte: new Date() } }));
+    await this.#database.transaction((em) => em.nativeDelete(AccessTokenRecord, { expiresAt: { $lte: new Date() } }));
   }
 
   #taken(usernameKey: string, emailKey: string): Promise<User | null> {
@@ -153,7 +153,7 @@ export class AccountService {
 
   async #registerAgain(
     user: User,
-    input: Credentials & { usernameKey: string; emailKey: string },
+    input: Registration & { usernameKey: string; emailKey: string },
     client: string,
   ): Promise<SignedIn> {
     const { usernameKey, emailKey, password } = input;
@@ -164,7 +164,7 @@ export class AccountService {
       return this.#database.transaction((em) => this.#issueToken(em, user));
     }
     const [field, what] = user.usernameKey === usernameKey ? ["username", "username"] : ["email", "email address"];
-    throw new StowageError("CONFLICT", `This ${what} is taken.`, { field });
+    throw new ApiError("CONFLICT", `This ${what} is taken.`, { field });
   }
 
   /** Makes room for one more token. */
@@ -172,8 +172,8 @@ export class AccountService {
     const { maxTokens } = this.#options;
     if (maxTokens === undefined) return;
     const options = { orderBy: { id: "desc" as const }, limit: 1, offset: maxTokens - 1 };
-    const [last] = await em.find(AccessToken, { user: user.id }, options);
-    if (last !== undefined) await em.nativeDelete(AccessToken, { user: user.id, id: { $lte: last.id } });
+    const [last] = await em.find(AccessTokenRecord, { user: user.id }, options);
+    if (last !== undefined) await em.nativeDelete(AccessTokenRecord, { user: user.id, id: { $lte: last.id } });
   }
 
   async #issueToken(em: EntityManager, user: User): Promise<SignedIn> {
@@ -181,7 +181,13 @@ export class AccountService {
     const createdAt = new Date();
     const expiresAt = new Date(createdAt.getTime() + this.#options.tokenExpiryMs);
     await this.#removeOldest(em, user);
-    await em.insert(AccessToken, { id: uuidv7(), user: user.id, tokenHash: hashToken(token), createdAt, expiresAt });
+    await em.insert(AccessTokenRecord, {
+      id: uuidv7(),
+      user: user.id,
+      tokenHash: hashToken(token),
+      createdAt,
+      expiresAt,
+    });
     return { token, expiresAt, user };
   }
 }

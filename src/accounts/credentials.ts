@@ -1,7 +1,7 @@
 import { BadUserInputError } from "../errors.ts";
 import { checkChosen } from "./password.ts";
 
-export interface Credentials {
+export interface Registration {
   username: string;
   email: string;
   password: string;
@@ -16,7 +16,7 @@ const EMAIL =
  * @returns the keys by which username and email are unique
  * @throws BadUserInputError
  */
-export function checkRegistration({ username, email, password }: Credentials): {
+export function checkRegistration({ username, email, password }: Registration): {
   usernameKey: string;
   emailKey: string;
 } {

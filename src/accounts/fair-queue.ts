@@ -1,4 +1,4 @@
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 
 interface Waiting {
   begin(): void;
@@ -29,7 +29,7 @@ export class FairQueue {
     this.#options = options;
   }
 
-  /** @throws StowageError RATE_LIMITED */
+  /** @throws ApiError RATE_LIMITED */
   async run<T>(client: string, work: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#options.concurrency) await this.#wait(client);
     else this.#running++;
@@ -78,9 +78,9 @@ export class FairQueue {
     first?.begin();
   }
 
-  #refusal(): StowageError {
+  #refusal(): ApiError {
     const { retryAfterSeconds } = this.#options;
     const message = `Too many people are signing in at the moment. Try again in ${retryAfterSeconds} seconds.`;
-    return new StowageError("RATE_LIMITED", message, { retryAfterSeconds });
+    return new ApiError("RATE_LIMITED", message, { retryAfterSeconds });
   }
 }

@@ -1,6 +1,6 @@
 import { LockMode } from "@mikro-orm/core";
 import type { Database, EntityManager } from "../database/database.ts";
-import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
+import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { reserve, UNLIMITED } from "./storage-counters.ts";
 import { User } from "./user-record.ts";
 
@@ -46,7 +46,7 @@ export class QuotaService {
 
   /**
    * Reserves room for an upload, in the transaction that then inserts it.
-   * @throws StowageError QUOTA_EXCEEDED with the usage and `requested`
+   * @throws ApiError QUOTA_EXCEEDED with the usage and `requested`
    */
   async reserve(em: EntityManager, userId: string, bytes: number): Promise<void> {
     if (await reserve(em, userId, bytes, this.#defaultQuota)) return;
@@ -54,7 +54,7 @@ export class QuotaService {
     const usage = await this.#usage(em, userId, LockMode.PESSIMISTIC_WRITE);
     const left = Math.max(0, (usage.quotaBytes ?? UNLIMITED) - usage.usedBytes - usage.reservedBytes);
     const message = `This upload of ${bytes} bytes doesn't fit in your quota, of which ${left} bytes are left.`;
-    throw new StowageError("QUOTA_EXCEEDED", message, { ...usage, requested: bytes });
+    throw new ApiError("QUOTA_EXCEEDED", message, { ...usage, requested: bytes });
   }
 
   async #usage(em: EntityManager, userId: string, lockMode = LockMode.NONE): Promise<StorageUsage> {

@@ -1,4 +1,4 @@
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 
 const HOUR_MS = 3600_000;
 /** Addresses that are remembered; of more, the oldest is forgotten. */
@@ -13,7 +13,7 @@ export class RegistrationLimit {
     this.#perHour = perHour;
   }
 
-  /** @throws StowageError RATE_LIMITED */
+  /** @throws ApiError RATE_LIMITED */
   count(client: string): void {
     const now = performance.now();
     const known = this.#clients.get(client);
@@ -21,7 +21,7 @@ export class RegistrationLimit {
     if (window.count >= this.#perHour) {
       const retryAfterSeconds = Math.ceil((window.since + HOUR_MS - now) / 1000);
       const message = `Your address has made ${this.#perHour} accounts within an hour. Try again later.`;
-      throw new StowageError("RATE_LIMITED", message, { retryAfterSeconds });
+      throw new ApiError("RATE_LIMITED", message, { retryAfterSeconds });
     }
     window.count++;
     this.#clients.delete(client);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import { onEndSignal } from "../runtime/end-signals.ts";
 import { BackgroundJobs } from "../setup/background-jobs.ts";
 import { type Config, readConfig } from "../setup/config.ts";
@@ -56,7 +56,7 @@ function explain(error: unknown): { message: unknown; exitCode: number } {
   }
   if (error instanceof AdminError) return { message: error.message, exitCode: error.exitCode };
   if (error instanceof ConfigError) return { message: error.message, exitCode: 2 };
-  if (error instanceof StowageError) {
+  if (error instanceof ApiError) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
     return { message: `${error.message}${cause}`, exitCode: error.code === "BAD_USER_INPUT" ? 2 : 1 };
   }

@@ -1,4 +1,4 @@
-import type { Scrub } from "../upkeep/scrub-record.ts";
+import type { ScrubRecord } from "../upkeep/scrub-record.ts";
 import type { CommandContext } from "./command-context.ts";
 import { count, formatBytes } from "./format.ts";
 import { formatTable } from "./table.ts";
@@ -22,7 +22,7 @@ export interface Status {
   /** Chunks of which the rows name fewer configured nodes than `replicas`. */
   underReplicated: number;
   repairs: { waiting: number; unrestorable: number };
-  scrubs: Scrub[];
+  scrubs: ScrubRecord[];
   /** What was asked for and is not done yet; the node is empty where it is for all. */
   requests: { act: string; node: string; createdAt: Date }[];
   leases: { name: string; expiresInMs: number }[];
@@ -76,7 +76,14 @@ function formatStatus({ replicas, nodes, underReplicated, repairs, scrubs, reque
   ].join("\n");
 }
 
-function formatPass({ startedAt, finishedAt, verifiedChunks, totalChunks, verifiedBytes, badChunks }: Scrub): string {
+function formatPass({
+  startedAt,
+  finishedAt,
+  verifiedChunks,
+  totalChunks,
+  verifiedBytes,
+  badChunks,
+}: ScrubRecord): string {
   const verified = `${formatBytes(verifiedBytes)}, ${badChunks} bad`;
   if (finishedAt != null) return `${count(verifiedChunks, "chunk")} verified by ${day(finishedAt)}, ${verified}`;
   return `${verifiedChunks} of ${count(totalChunks, "chunk")} verified since ${day(startedAt)}, ${verified}`;

@@ -1,5 +1,5 @@
 import { ConnectionException, DeadlockException, LockWaitTimeoutException } from "@mikro-orm/core";
-import { InsufficientStorageError, ServiceUnavailableError, StowageError } from "../errors.ts";
+import { ApiError, InsufficientStorageError, ServiceUnavailableError } from "../errors.ts";
 
 /** Errors of the network and of a MySQL server that is going, gone, full or not ours: the statement may succeed later. */
 const awayCodes = new Set([
@@ -119,7 +119,7 @@ export function wasCreatedMeanwhile(error: unknown): boolean {
 
 /** What a request is told of an error of the database. One that isn't known stays as it is: a fault of ours. */
 export function translated(error: unknown): unknown {
-  if (error instanceof StowageError) return error;
+  if (error instanceof ApiError) return error;
   if (isFull(error)) return new InsufficientStorageError(error, "The database's disk is full.");
   if (isRolledBack(error) || isBusy(error)) {
     return new ServiceUnavailableError("The database is too busy. Try again later.", error);

@@ -1,12 +1,12 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import { StoredFile } from "../metadata/file-record.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 
-export const DownloadLink = defineEntity({
-  name: "DownloadLink",
+export const DownloadLinkRecord = defineEntity({
+  name: "DownloadLinkRecord",
   tableName: "download_links",
   properties: {
     id: p.uuid().primary(),
-    file: () => p.manyToOne(StoredFile).deleteRule("cascade"),
+    file: () => p.manyToOne(FileRecord).deleteRule("cascade"),
     /** SHA-256 of the link's secret, which itself is kept nowhere. */
     secretHash: p.blob().columnType("binary(32)"),
     createdAt: p.datetime(3),
@@ -15,4 +15,4 @@ export const DownloadLink = defineEntity({
     revoked: p.boolean().defaultRaw("false"),
   },
 });
-export type DownloadLink = InferEntity<typeof DownloadLink>;
+export type DownloadLinkRecord = InferEntity<typeof DownloadLinkRecord>;

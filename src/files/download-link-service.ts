@@ -2,17 +2,17 @@ import { randomBytes } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import type { User } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
-import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
+import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { sha256 } from "../metadata/digest.ts";
-import { StoredFile } from "../metadata/file-record.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 import { isUuid } from "../runtime/uuid.ts";
-import { DownloadLink } from "./download-link-record.ts";
+import { DownloadLinkRecord } from "./download-link-record.ts";
 
 const SECRET_BYTES = 32;
 const MAX_EXPIRY_SECONDS = 365 * 24 * 3600;
 
 export interface CreatedLink {
-  link: DownloadLink;
+  link: DownloadLinkRecord;
   fileId: string;
   /** Shown this once. */
   secret: string;
@@ -36,18 +36,18 @@ export class DownloadLinkService {
     const secret = randomBytes(SECRET_BYTES).toString("base64url");
     const link = await this.#database.transaction(async (em) => {
       const file = isUuid(fileId)
-        ? await em.findOne(StoredFile, { id: fileId, owner: user.id, status: "COMPLETE" })
+        ? await em.findOne(FileRecord, { id: fileId, owner: user.id, status: "COMPLETE" })
         : null;
       if (file === null) throw new NotFoundError("file");
       const createdAt = new Date();
-      const live = await em.count(DownloadLink, { file: fileId, revoked: false, expiresAt: { $gt: createdAt } });
+      const live = await em.count(DownloadLinkRecord, { file: fileId, revoked: false, expiresAt: { $gt: createdAt } });
       if (live >= this.#maxLinks) {
         const message = `This file has ${this.#maxLinks} links, as many as it may have at a time. Revoke some.`;
-        throw new StowageError("QUOTA_EXCEEDED", message, { limit: this.#maxLinks });
+        throw new ApiError("QUOTA_EXCEEDED", message, { limit: this.#maxLinks });
       }
       const expiresAt = new Date(createdAt.getTime() + expiresInSeconds * 1000);
       return em.create(
-        DownloadLink,
+        DownloadLinkRecord,
         { id: uuidv7(), file, secretHash: sha256(secret), createdAt, expiresAt, revoked: false },
         { persist: true },
       );
@@ -58,7 +58,7 @@ export class DownloadLinkService {
   /** Revokes the link: when it resolves, the link opens nothing. Again on a revoked link, it does nothing. */
   async revoke(user: User, id: string): Promise<void> {
     await this.#database.transaction(async (em) => {
-      const link = isUuid(id) ? await em.findOne(DownloadLink, { id, file: { owner: user.id } }) : null;
+      const link = isUuid(id) ? await em.findOne(DownloadLinkRecord, { id, file: { owner: user.id } }) : null;
       if (link === null) throw new NotFoundError("download link");
       const now = new Date();
       if (link.expiresAt > now) link.expiresAt = now;
@@ -69,6 +69,6 @@ export class DownloadLinkService {
   /** Whether the secret opens this file at this moment. */
   async opens(secret: string, fileId: string): Promise<boolean> {
     const where = { file: fileId, secretHash: sha256(secret), expiresAt: { $gt: new Date() }, revoked: false };
-    return (await this.#database.read((em) => em.count(DownloadLink, where))) > 0;
+    return (await this.#database.read((em) => em.count(DownloadLinkRecord, where))) > 0;
   }
 }

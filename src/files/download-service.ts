@@ -1,7 +1,7 @@
 import type { AccountService } from "../accounts/account-service.ts";
 import type { Database } from "../database/database.ts";
 import { DataUnavailableError, InvalidTokenError, NotFoundError, UnauthenticatedError } from "../errors.ts";
-import { StoredFile } from "../metadata/file-record.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 import { readManifestAt } from "../metadata/manifests.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import type { ByteRange, StorageNode, StoredBlob } from "../storage/storage-node.ts";
@@ -54,7 +54,7 @@ export class DownloadService {
       throw token === undefined ? new UnauthenticatedError() : new InvalidTokenError();
     }
     const file = isUuid(id)
-      ? await this.#database.read((em) => em.findOne(StoredFile, { id, status: "COMPLETE" }))
+      ? await this.#database.read((em) => em.findOne(FileRecord, { id, status: "COMPLETE" }))
       : null;
     if (file === null) throw new NotFoundError("file");
     const allowed = file.owner.id === user?.id || (secret !== undefined && (await this.#links.opens(secret, id)));

@@ -3,7 +3,7 @@ import { countDeleted } from "../accounts/storage-counters.ts";
 import { User } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
-import { StoredFile } from "../metadata/file-record.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "../metadata/filename.ts";
 import { lockFile } from "../metadata/files.ts";
 import { type ManifestEntry, readManifest, readManifestFrom } from "../metadata/manifests.ts";
@@ -45,12 +45,12 @@ export class FileService {
   }
 
   /** Null when there is no such complete file of the user's. */
-  async find(user: User, id: string): Promise<StoredFile | null> {
+  async find(user: User, id: string): Promise<FileRecord | null> {
     if (!isUuid(id)) return null;
-    return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: "COMPLETE" }));
+    return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: "COMPLETE" }));
   }
 
-  async list(user: User, { search, orderBy, ...page }: FileListing): Promise<Page<StoredFile>> {
+  async list(user: User, { search, orderBy, ...page }: FileListing): Promise<Page<FileRecord>> {
     if (search != null && ([...search].length > MAX_FILENAME_LENGTH || search.includes("\0"))) {
       throw new BadUserInputError("search", `search accepts at most ${MAX_FILENAME_LENGTH} characters, and no NUL.`);
     }
@@ -59,11 +59,11 @@ export class FileService {
     // the search would be taken for a placeholder.
     const matches = () => (search ? { [raw("instr(filename_key, ?) > 0", [filenameKey(search)])]: [] } : {});
     const where = () => ({ owner: user.id, status: "COMPLETE" as const, ...matches() });
-    const found = await findPage(this.#database, StoredFile, where, order, page);
+    const found = await findPage(this.#database, FileRecord, where, order, page);
     return search ? found : { ...found, totalCount: () => this.#count(user) };
   }
 
-  async rename(user: User, id: string, filename: string): Promise<StoredFile> {
+  async rename(user: User, id: string, filename: string): Promise<FileRecord> {
     checkFilename(filename);
     return this.#database.transaction(async (em) => {
       const file = await lockFile(em, id, user.id);
@@ -90,7 +90,7 @@ export class FileService {
    * @param from zero-based index of the first chunk
    * @param first how many, 0 to MAX_CHUNKS_LISTED
    */
-  async chunks(file: StoredFile, from: number, first: number): Promise<ListedChunk[]> {
+  async chunks(file: FileRecord, from: number, first: number): Promise<ListedChunk[]> {
     if (first < 0 || first > MAX_CHUNKS_LISTED) {
       throw new BadUserInputError("first", `first accepts 0 to ${MAX_CHUNKS_LISTED}.`);
     }

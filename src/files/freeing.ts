@@ -1,10 +1,10 @@
 import pLimit from "p-limit";
 import type { Database } from "../database/database.ts";
 import { giveUpReferences, removeChunks } from "../metadata/chunk-freeing.ts";
-import { closedStatuses, StoredFile } from "../metadata/file-record.ts";
+import { closedStatuses, FileRecord } from "../metadata/file-record.ts";
 import { readManifest } from "../metadata/manifests.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
-import { DownloadLink } from "./download-link-record.ts";
+import { DownloadLinkRecord } from "./download-link-record.ts";
 
 const FILES_PER_ROUND = 100;
 const CHUNKS_PER_STEP = 100;
@@ -25,7 +25,7 @@ async function freeFile(database: Database, storage: StorageNode, fileId: string
     await database.transaction((em) => removeChunks(em, [...marked]));
   }
   await database.transaction((em) =>
-    em.nativeUpdate(StoredFile, { id: fileId, freedAt: null }, { freedAt: new Date() }),
+    em.nativeUpdate(FileRecord, { id: fileId, freedAt: null }, { freedAt: new Date() }),
   );
 }
 
@@ -42,7 +42,7 @@ export async function freeClosedFiles(
   signal: AbortSignal,
 ): Promise<boolean> {
   const closed = await database.read((em) =>
-    em.find(StoredFile, { status: { $in: closedStatuses }, freedAt: null }, { fields: ["id"], limit: FILES_PER_ROUND }),
+    em.find(FileRecord, { status: { $in: closedStatuses }, freedAt: null }, { fields: ["id"], limit: FILES_PER_ROUND }),
   );
   let freed = 0;
   for (const { id } of closed) {
@@ -60,7 +60,7 @@ export async function freeClosedFiles(
 export async function forgetClosedFiles(database: Database): Promise<void> {
   const before = new Date(Date.now() - REMEMBERED_MS);
   await database.transaction(async (em) => {
-    await em.nativeDelete(DownloadLink, { expiresAt: { $lt: before } });
-    await em.nativeDelete(StoredFile, { status: { $in: closedStatuses }, freedAt: { $lt: before } });
+    await em.nativeDelete(DownloadLinkRecord, { expiresAt: { $lt: before } });
+    await em.nativeDelete(FileRecord, { status: { $in: closedStatuses }, freedAt: { $lt: before } });
   });
 }

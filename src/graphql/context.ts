@@ -1,5 +1,5 @@
 import type { User } from "../accounts/user-record.ts";
-import { InvalidTokenError, StowageError, UnauthenticatedError } from "../errors.ts";
+import { ApiError, InvalidTokenError, UnauthenticatedError } from "../errors.ts";
 import type { PublicUrl } from "../http/public-url.ts";
 
 /** What a resolver knows of the request it works for. */
@@ -23,9 +23,9 @@ export async function signedIn(context: GraphQLContext): Promise<User> {
   return user;
 }
 
-/** @throws UnauthenticatedError without a valid token; StowageError FORBIDDEN for anybody else */
+/** @throws UnauthenticatedError without a valid token; ApiError FORBIDDEN for anybody else */
 export async function administrator(context: GraphQLContext): Promise<User> {
   const user = await signedIn(context);
-  if (user.role !== "ADMIN") throw new StowageError("FORBIDDEN", "This is for administrators.");
+  if (user.role !== "ADMIN") throw new ApiError("FORBIDDEN", "This is for administrators.");
   return user;
 }

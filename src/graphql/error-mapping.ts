@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { ApolloServerErrorCode } from "@apollo/server/errors";
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import { INTERNAL_ERROR_MESSAGE } from "../http/error-mapping.ts";
 
 /** Codes of errors that Apollo makes of what a client sent. Their messages tell nothing of the inside. */
@@ -27,7 +27,7 @@ export const requestIds = new AsyncLocalStorage<string>();
 /** The error to log: one that the client is told nothing or little of. */
 export function causeToLog(error: GraphQLError): unknown {
   const cause = causeOf(error);
-  if (cause instanceof StowageError) return cause.isServerSide ? cause : undefined;
+  if (cause instanceof ApiError) return cause.isServerSide ? cause : undefined;
   return clientCodes.has(error.extensions["code"]) ? undefined : cause;
 }
 
@@ -44,7 +44,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
     ...(formatted.locations && { locations: formatted.locations }),
     ...(formatted.path && { path: formatted.path }),
   };
-  if (cause instanceof StowageError) {
+  if (cause instanceof ApiError) {
     return { message: cause.message, ...where, extensions: { code: cause.code, ...cause.facts, requestId } };
   }
   const code = formatted.extensions?.["code"];

@@ -4,7 +4,7 @@ import type { CreatedLink } from "../files/download-link-service.ts";
 import { fileOrders, type ListedChunk } from "../files/file-service.ts";
 import { downloadPath } from "../http/downloads/download-path.ts";
 import type { PublicUrl } from "../http/public-url.ts";
-import type { StoredFile } from "../metadata/file-record.ts";
+import type { FileRecord } from "../metadata/file-record.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
 import type { GraphQLContext } from "./context.ts";
 import { connectionOf } from "./page-types.ts";
@@ -14,7 +14,7 @@ registerEnumType(FileOrderEnum, { name: "FileOrder", description: "Filenames are
 
 @ObjectType("File", { description: "A complete file." })
 export class FileType {
-  readonly stored: StoredFile;
+  readonly stored: FileRecord;
 
   @Field(() => ID)
   id!: string;
@@ -48,11 +48,11 @@ export class FileType {
   @Field(() => GraphQLISODateTime)
   completedAt!: Date;
 
-  constructor(stored: StoredFile) {
+  constructor(stored: FileRecord) {
     this.stored = stored;
   }
 
-  static of(stored: StoredFile): FileType {
+  static of(stored: FileRecord): FileType {
     const { id, filename, contentType, size, chunkSize, createdAt, completedAt } = stored;
     if (stored.digest == null || completedAt == null) throw new Error(`File ${id} is not complete.`);
     const digest = Buffer.from(stored.digest).toString("hex");

@@ -2,7 +2,7 @@ import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import { requestToken } from "../http/auth/request-token.ts";
 import { expectBody, inTimeOrCut } from "../http/body/parsed-body.ts";
 import { RequestBodyError } from "../http/body/request-body-error.ts";
@@ -97,8 +97,8 @@ export function registerGraphQLRoute(
   app.register(async (scope) => {
     // The body stays a stream: the file part flows to the nodes while GraphQL runs.
     scope.addContentTypeParser("multipart/form-data", (_request, _payload, done) => done(null));
-    scope.setErrorHandler((error: FastifyError | StowageError, request, reply) => {
-      if (error instanceof StowageError) return graphqlError(reply, statusFor(error), error.code, error.message);
+    scope.setErrorHandler((error: FastifyError | ApiError, request, reply) => {
+      if (error instanceof ApiError) return graphqlError(reply, statusFor(error), error.code, error.message);
       const status = error.statusCode ?? 500;
       if (status === 415) {
         const message = "Send GraphQL as application/json, or files as multipart/form-data.";

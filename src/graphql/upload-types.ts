@@ -1,6 +1,6 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
-import type { StoredFile } from "../metadata/file-record.ts";
+import type { FileRecord } from "../metadata/file-record.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
 import { isLive } from "../uploads/upload-service.ts";
 import { FileType } from "./file-types.ts";
@@ -32,12 +32,12 @@ registerEnumType(UploadKind, {
   },
 });
 
-function kindOf({ isPart, isSequential }: StoredFile): UploadKind {
+function kindOf({ isPart, isSequential }: FileRecord): UploadKind {
   if (isPart) return UploadKind.PART;
   return isSequential ? UploadKind.SEQUENTIAL : UploadKind.PLANNED;
 }
 
-function statusOf(upload: StoredFile): UploadStatus {
+function statusOf(upload: FileRecord): UploadStatus {
   if (["COMPLETE", "DELETED", "CONCATENATED"].includes(upload.status)) return UploadStatus.COMPLETED;
   if (upload.status === "ABORTED") return UploadStatus.ABORTED;
   return isLive(upload) ? UploadStatus.OPEN : UploadStatus.EXPIRED;
@@ -92,7 +92,7 @@ export class ChunkRangeType {
 
 @ObjectType("UploadSession", { description: "An upload: a file that is not complete yet." })
 export class UploadSessionType {
-  readonly stored: StoredFile;
+  readonly stored: FileRecord;
 
   @Field(() => ID, { description: "The id of the file that it becomes." })
   id!: string;
@@ -141,11 +141,11 @@ export class UploadSessionType {
   @Field(() => GraphQLISODateTime, { description: "Each chunk that is stored puts it off." })
   expiresAt!: Date;
 
-  constructor(stored: StoredFile) {
+  constructor(stored: FileRecord) {
     this.stored = stored;
   }
 
-  static of(stored: StoredFile): UploadSessionType {
+  static of(stored: FileRecord): UploadSessionType {
     const { id, filename, contentType, size, sizeKnown, chunkSize } = stored;
     const { receivedChunks, receivedBytes, client, createdAt, expiresAt } = stored;
     return Object.assign(new UploadSessionType(stored), {

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { type ErrorCode, InvalidTokenError, StowageError } from "../errors.ts";
+import { ApiError, type ErrorCode, InvalidTokenError } from "../errors.ts";
 import { sendError } from "./pages/error-page.ts";
 import { StatusError } from "./status-error.ts";
 
@@ -26,7 +26,7 @@ const statusOf: Record<ErrorCode, number> = {
 const RETRY_AFTER_SECONDS = 5;
 
 /** @param statuses those of codes that a protocol wants to have another status */
-export function statusFor(error: StowageError, statuses: Partial<Record<ErrorCode, number>> = {}): number {
+export function statusFor(error: ApiError, statuses: Partial<Record<ErrorCode, number>> = {}): number {
   return error instanceof StatusError ? error.status : (statuses[error.code] ?? statusOf[error.code]);
 }
 
@@ -37,13 +37,13 @@ export const INTERNAL_ERROR_MESSAGE = "Something went wrong on the server. Its l
  * @param statuses those of codes that a protocol wants to have another status
  */
 export function handleError(
-  error: FastifyError | StowageError | Error,
+  error: FastifyError | ApiError | Error,
   request: FastifyRequest,
   reply: FastifyReply,
   statuses: Partial<Record<ErrorCode, number>> = {},
 ) {
   const requestId = request.id;
-  if (error instanceof StowageError) {
+  if (error instanceof ApiError) {
     const status = statusFor(error, statuses);
     if (status >= 500) request.log.error({ err: error }, "request failed");
     if (status === 401) {

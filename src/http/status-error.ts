@@ -1,7 +1,7 @@
-import { type ErrorCode, StowageError } from "../errors.ts";
+import { ApiError, type ErrorCode } from "../errors.ts";
 
 /** An error of HTTP itself, which has its status whatever its code. */
-export class StatusError extends StowageError {
+export class StatusError extends ApiError {
   readonly status: number;
 
   constructor(

@@ -1,8 +1,8 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 
 /** One stored blob; its id is its name on the nodes. */
-export const Chunk = defineEntity({
-  name: "Chunk",
+export const ChunkRecord = defineEntity({
+  name: "ChunkRecord",
   tableName: "chunks",
   properties: {
     id: p.uuid().primary(),
@@ -16,16 +16,16 @@ export const Chunk = defineEntity({
     freeingAt: p.datetime(3).nullable(),
   },
 });
-export type Chunk = InferEntity<typeof Chunk>;
+export type ChunkRecord = InferEntity<typeof ChunkRecord>;
 
 /** A node that holds a copy of a chunk. */
-export const ChunkReplica = defineEntity({
-  name: "ChunkReplica",
+export const ReplicaRecord = defineEntity({
+  name: "ReplicaRecord",
   tableName: "chunk_replicas",
   indexes: [{ name: "chunk_replicas_by_node", properties: ["node", "chunk"] }],
   properties: {
-    chunk: () => p.manyToOne(Chunk).primary().index(false),
+    chunk: () => p.manyToOne(ChunkRecord).primary().index(false),
     node: p.string().length(64).primary(),
   },
 });
-export type ChunkReplica = InferEntity<typeof ChunkReplica>;
+export type ReplicaRecord = InferEntity<typeof ReplicaRecord>;

@@ -8,8 +8,8 @@ export type FileStatus = "OPEN" | "COMPLETE" | "ABORTED" | "EXPIRED" | "DELETED"
 export const closedStatuses = ["ABORTED", "EXPIRED", "DELETED", "CONCATENATED"] as const satisfies FileStatus[];
 
 /** A file, and the upload that it was: the same row, the same id. */
-export const StoredFile = defineEntity({
-  name: "StoredFile",
+export const FileRecord = defineEntity({
+  name: "FileRecord",
   tableName: "files",
   indexes: [
     { name: "files_by_id", properties: ["owner", "status", "id"] },
@@ -60,4 +60,4 @@ export const StoredFile = defineEntity({
     freedAt: p.datetime(3).nullable(),
   },
 });
-export type StoredFile = InferEntity<typeof StoredFile>;
+export type FileRecord = InferEntity<typeof FileRecord>;

@@ -1,6 +1,6 @@
 import type { EntityManager } from "../database/database.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
-import type { StoredFile } from "./file-record.ts";
+import type { FileRecord } from "./file-record.ts";
 
 /** Where each run of adjoining chunks ends and the next begins, by one pass over the manifest's index. */
 const RUN_ENDS = `
@@ -14,7 +14,7 @@ const RUN_ENDS = `
 const FIRST_OFFSET = "select min(`offset`) as position from file_chunks where file_id = ?";
 
 /** The byte ranges of an upload that are there, in order, adjoining ones merged. */
-export async function receivedRanges(em: EntityManager, upload: StoredFile): Promise<ByteRange[]> {
+export async function receivedRanges(em: EntityManager, upload: FileRecord): Promise<ByteRange[]> {
   const [first] = await em.execute<{ position: number | string | null }[]>(FIRST_OFFSET, [upload.id]);
   if (first?.position == null) return [];
   type RunEnd = { position: number | string; following: number | string | null };

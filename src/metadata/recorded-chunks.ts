@@ -2,12 +2,12 @@ import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { insertChunks, type NewChunk } from "./chunks.ts";
-import type { StoredFile } from "./file-record.ts";
+import type { FileRecord } from "./file-record.ts";
 import { insertRows } from "./insert-rows.ts";
 import { insertReplicas } from "./replicas.ts";
 
 /** A chunk whose bytes are on the nodes. */
-export interface StoredChunk extends NewChunk {
+export interface RecordedChunk extends NewChunk {
   /** Byte of the file at which it begins. */
   offset: number;
   nodes: readonly string[];
@@ -23,7 +23,12 @@ const COUNT_AT_END = `
 const COUNTERS = "select received_chunks as chunks, received_bytes as bytes from files where id = ?";
 
 /** Adds the chunks' rows and the file's references to them. They are new, so nobody can be freeing them. */
-async function insertAll(em: EntityManager, fileId: string, chunks: readonly StoredChunk[], now: Date): Promise<void> {
+async function insertAll(
+  em: EntityManager,
+  fileId: string,
+  chunks: readonly RecordedChunk[],
+  now: Date,
+): Promise<void> {
   await insertChunks(em, chunks, now);
   await insertReplicas(em, chunks);
   const entries = chunks.map(({ offset, id }) => [fileId, offset, id]);
@@ -38,8 +43,8 @@ async function insertAll(em: EntityManager, fileId: string, chunks: readonly Sto
  */
 export async function recordChunk(
   database: Database,
-  upload: StoredFile,
-  chunk: StoredChunk,
+  upload: FileRecord,
+  chunk: RecordedChunk,
   expiresAt: Date,
 ): Promise<"added" | "closed" | "present"> {
   const now = new Date();
@@ -69,13 +74,13 @@ export async function recordChunk(
  * @param chunks adjoining, in order, the first where the upload is thought to end
  * @param expiresAt the upload's new expiry
  * @returns false when the upload doesn't end there, or is not open any more: then nothing was changed
- * @throws StowageError QUOTA_EXCEEDED: nothing was changed
+ * @throws ApiError QUOTA_EXCEEDED: nothing was changed
  */
 export async function appendChunks(
   database: Database,
   quotas: QuotaService,
-  upload: StoredFile,
-  chunks: readonly StoredChunk[],
+  upload: FileRecord,
+  chunks: readonly RecordedChunk[],
   expiresAt: Date,
 ): Promise<boolean> {
   const offset = upload.receivedBytes;

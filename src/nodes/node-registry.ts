@@ -3,7 +3,7 @@ import type { Database } from "../database/database.ts";
 import { isAnyOn } from "../metadata/replicas.ts";
 import { checkIdentity, NodeIdentityError } from "../storage/node-identity.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
-import { Deployment, NodeRecord } from "./node-record.ts";
+import { DeploymentRecord, NodeRecord } from "./node-record.ts";
 
 /**
  * Knows which place is which node. The order in which a node is first used lets a crash at any point, or another
@@ -23,7 +23,7 @@ export class NodeRegistry {
   }
 
   static async open(database: Database): Promise<NodeRegistry> {
-    const [deployment] = await database.read((em) => em.find(Deployment, {}));
+    const [deployment] = await database.read((em) => em.find(DeploymentRecord, {}));
     if (deployment === undefined) throw new Error("The database has lost the deployment's id.");
     const registry = new NodeRegistry(database, deployment.id);
     await registry.refresh();

@@ -14,7 +14,7 @@ import { startApollo } from "../graphql/server.ts";
 import { buildApp } from "../http/app.ts";
 import { connectionLimits } from "../http/connections/connection-limits.ts";
 import { PublicUrl } from "../http/public-url.ts";
-import type { StoredChunk } from "../metadata/recorded-chunks.ts";
+import type { RecordedChunk } from "../metadata/recorded-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import { BackgroundJobs } from "../setup/background-jobs.ts";
 import type { Config } from "../setup/config.ts";
@@ -77,7 +77,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const uploads = new UploadService(database, quotas, uploadOptions, freed);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
   // What the writing told of them may have been given up: there were no such chunks yet.
-  const onLateRows = (recorded: readonly StoredChunk[]) => {
+  const onLateRows = (recorded: readonly RecordedChunk[]) => {
     const short = recorded.filter(({ nodes }) => nodes.length < storage.replicas);
     for (const { id } of short) setup.repairs.report(id, "UNDER_REPLICATED");
   };

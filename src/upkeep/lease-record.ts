@@ -1,8 +1,8 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 
 /** Who does a work that only one may do at a time. */
-export const Lease = defineEntity({
-  name: "Lease",
+export const LeaseRecord = defineEntity({
+  name: "LeaseRecord",
   tableName: "leases",
   properties: {
     /** Name of the work. */
@@ -13,4 +13,4 @@ export const Lease = defineEntity({
     expiresAt: p.bigint("number"),
   },
 });
-export type Lease = InferEntity<typeof Lease>;
+export type LeaseRecord = InferEntity<typeof LeaseRecord>;

@@ -1,5 +1,5 @@
 import type { Database } from "../database/database.ts";
-import { Repair, type RepairReason } from "./repair-record.ts";
+import { type RepairReason, RepairRecord } from "./repair-record.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
 
 /** Reports are gathered for so long, so that a thousand bad reads are one statement. */
@@ -76,14 +76,14 @@ export class RepairQueue {
   }
 
   /** Lists the chunks whose turn it is, the longest waiting first. */
-  due(limit: number): Promise<Repair[]> {
+  due(limit: number): Promise<RepairRecord[]> {
     return this.#database.read((em) =>
-      em.find(Repair, { nextAttemptAt: { $lte: new Date() } }, { orderBy: { nextAttemptAt: "asc" }, limit }),
+      em.find(RepairRecord, { nextAttemptAt: { $lte: new Date() } }, { orderBy: { nextAttemptAt: "asc" }, limit }),
     );
   }
 
   async remove(chunkId: string): Promise<void> {
-    await this.#database.transaction((em) => em.nativeDelete(Repair, { chunkId }));
+    await this.#database.transaction((em) => em.nativeDelete(RepairRecord, { chunkId }));
   }
 
   /** Lets what was put off be tried now: what it wanted, such as a node, may be there again. */
@@ -94,9 +94,9 @@ export class RepairQueue {
       const advanced = await this.#database.transaction(async (em) => {
         const where = { nextAttemptAt: { $gt: now } };
         const options = { orderBy: { nextAttemptAt: "asc" as const }, limit: ROWS_PER_STATEMENT };
-        const later = await em.find(Repair, where, options);
+        const later = await em.find(RepairRecord, where, options);
         const chunkId = { $in: later.map((repair) => repair.chunkId) };
-        if (later.length > 0) await em.nativeUpdate(Repair, { chunkId }, { nextAttemptAt: now, attempts: 0 });
+        if (later.length > 0) await em.nativeUpdate(RepairRecord, { chunkId }, { nextAttemptAt: now, attempts: 0 });
         return later.length;
       });
       if (advanced > 0) this.#onQueued();
@@ -108,19 +108,19 @@ export class RepairQueue {
    * Waits longer after each attempt that failed.
    * @param begunAt when the attempt began, by `performance.now()`
    */
-  async postpone(repair: Repair, reason: RepairReason, begunAt: number): Promise<void> {
+  async postpone(repair: RepairRecord, reason: RepairReason, begunAt: number): Promise<void> {
     const { chunkId } = repair;
     const attempts = begunAt < this.#advancedAt ? 0 : repair.attempts;
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** attempts, LONGEST_DELAY_MS) * (0.75 + Math.random() / 2);
     const changes = { reason, attempts: attempts + 1, nextAttemptAt: new Date(Date.now() + delayMs) };
-    await this.#database.transaction((em) => em.nativeUpdate(Repair, { chunkId }, changes));
+    await this.#database.transaction((em) => em.nativeUpdate(RepairRecord, { chunkId }, changes));
   }
 
   /** How many wait, those for which no good copy was found among them. */
   async length(): Promise<{ waiting: number; unrestorable: number }> {
     return this.#database.read(async (em) => ({
-      waiting: await em.count(Repair),
-      unrestorable: await em.count(Repair, { reason: "UNRESTORABLE" }),
+      waiting: await em.count(RepairRecord),
+      unrestorable: await em.count(RepairRecord, { reason: "UNRESTORABLE" }),
     }));
   }
 }

@@ -6,8 +6,8 @@ import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 export type RepairReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED" | "STRAY" | "UNRESTORABLE";
 
 /** A chunk whose copies are to be looked at. It may be gone already, or its row not be there yet. */
-export const Repair = defineEntity({
-  name: "Repair",
+export const RepairRecord = defineEntity({
+  name: "RepairRecord",
   tableName: "repairs",
   indexes: [{ name: "repairs_by_turn", properties: ["nextAttemptAt"] }],
   properties: {
@@ -19,4 +19,4 @@ export const Repair = defineEntity({
     createdAt: p.datetime(3),
   },
 });
-export type Repair = InferEntity<typeof Repair>;
+export type RepairRecord = InferEntity<typeof RepairRecord>;

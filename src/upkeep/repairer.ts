@@ -2,7 +2,7 @@ import pLimit from "p-limit";
 import type { ChunkRestorer } from "./chunk-restorer.ts";
 import type { HeldLease, Leases } from "./leases.ts";
 import type { RepairQueue } from "./repair-queue.ts";
-import type { Repair } from "./repair-record.ts";
+import type { RepairRecord } from "./repair-record.ts";
 import type { UpkeepContext } from "./upkeep-context.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
 
@@ -59,7 +59,7 @@ export class Repairer {
     return true;
   }
 
-  async #repairOne(entry: Repair, lease: HeldLease): Promise<void> {
+  async #repairOne(entry: RepairRecord, lease: HeldLease): Promise<void> {
     if (lease.signal.aborted) return;
     const { chunkId, reason } = entry;
     const begunAt = performance.now();

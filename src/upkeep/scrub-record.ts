@@ -1,8 +1,8 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 
 /** A node's pass through all its chunks: the one under way, or else the last. */
-export const Scrub = defineEntity({
-  name: "Scrub",
+export const ScrubRecord = defineEntity({
+  name: "ScrubRecord",
   tableName: "scrubs",
   properties: {
     node: p.string().length(64).primary(),
@@ -18,4 +18,4 @@ export const Scrub = defineEntity({
     badChunks: p.bigint("number"),
   },
 });
-export type Scrub = InferEntity<typeof Scrub>;
+export type ScrubRecord = InferEntity<typeof ScrubRecord>;

@@ -5,9 +5,9 @@ import type { PhysicalNode } from "../storage/storage-node.ts";
 import type { HeldLease, WaitOptions } from "./leases.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import { verifyReplica } from "./replica.ts";
-import { Scrub } from "./scrub-record.ts";
+import { ScrubRecord } from "./scrub-record.ts";
 import type { UpkeepContext } from "./upkeep-context.ts";
-import type { UpkeepRequest } from "./upkeep-request-record.ts";
+import type { UpkeepRequestRecord } from "./upkeep-request-record.ts";
 
 const LEASE = "scrub";
 const BATCH = 64;
@@ -17,7 +17,7 @@ const BUSY_PART = 0.9;
 
 export interface ScrubNodeOptions extends WaitOptions {
   /** Called after each batch. */
-  onProgress?: (pass: Scrub) => void;
+  onProgress?: (pass: ScrubRecord) => void;
 }
 
 /** Reads every chunk on every node by and by, and queues for repair what is bad. A pass goes on where it was left. */
@@ -60,7 +60,7 @@ export class Scrubber {
    * Verifies all chunks of a node now. When it is cut short, the next call carries on, as `runRequested` does anywhere.
    * @throws when there is no such node, or it fails
    */
-  async scrubNode(name: string, { onProgress, ...waiting }: ScrubNodeOptions = {}): Promise<Scrub> {
+  async scrubNode(name: string, { onProgress, ...waiting }: ScrubNodeOptions = {}): Promise<ScrubRecord> {
     if (!this.#context.pool.nodes.has(name)) throw new RangeError(`There is no storage node ${name}`);
     await this.#context.requests.add("SCRUB", name);
     await this.#context.leases.wait(
@@ -73,7 +73,7 @@ export class Scrubber {
       },
       waiting,
     );
-    return (await this.#last(name)) as Scrub;
+    return (await this.#last(name)) as ScrubRecord;
   }
 
   /** Verifies the nodes that somebody asked for, unless another process scrubs. */
@@ -93,7 +93,11 @@ export class Scrubber {
     );
   }
 
-  async #doRequested(request: UpkeepRequest, lease: HeldLease, onProgress?: (pass: Scrub) => void): Promise<void> {
+  async #doRequested(
+    request: UpkeepRequestRecord,
+    lease: HeldLease,
+    onProgress?: (pass: ScrubRecord) => void,
+  ): Promise<void> {
     const node = this.#context.pool.nodes.get(request.node);
     if (node !== undefined) {
       const last = await this.#last(node.name);
@@ -104,30 +108,30 @@ export class Scrubber {
   }
 
   /** Each node's pass under way, or its last. */
-  passes(): Promise<Scrub[]> {
-    return this.#context.database.read((em) => em.find(Scrub, {}, { orderBy: { node: "asc" } }));
+  passes(): Promise<ScrubRecord[]> {
+    return this.#context.database.read((em) => em.find(ScrubRecord, {}, { orderBy: { node: "asc" } }));
   }
 
-  #last(node: string): Promise<Scrub | null> {
-    return this.#context.database.read((em) => em.findOne(Scrub, { node }));
+  #last(node: string): Promise<ScrubRecord | null> {
+    return this.#context.database.read((em) => em.findOne(ScrubRecord, { node }));
   }
 
-  async #begin(node: string): Promise<Scrub> {
+  async #begin(node: string): Promise<ScrubRecord> {
     const startedAt = new Date();
     const totalChunks = await this.#context.database.read((em) => countOn(em, node, firstIdAt(startedAt)));
     const none = { position: "", verifiedChunks: 0, verifiedBytes: 0, badChunks: 0 };
     const pass = { node, startedAt, finishedAt: null, totalChunks, ...none };
-    await this.#context.database.transaction((em) => em.upsert(Scrub, pass));
+    await this.#context.database.transaction((em) => em.upsert(ScrubRecord, pass));
     return pass;
   }
 
   /** @param due how many chunks may be verified now */
   async #advance(
     node: PhysicalNode,
-    pass: Scrub,
+    pass: ScrubRecord,
     due: () => number,
     lease: HeldLease,
-    onProgress: (pass: Scrub) => void = () => {},
+    onProgress: (pass: ScrubRecord) => void = () => {},
   ): Promise<void> {
     let mostlyBad = false;
     while (pass.finishedAt === null && (mostlyBad || due() > 0)) {
@@ -153,7 +157,7 @@ export class Scrubber {
     }
   }
 
-  #page({ node, position, startedAt }: Scrub, limit: number): Promise<KnownChunk[]> {
+  #page({ node, position, startedAt }: ScrubRecord, limit: number): Promise<KnownChunk[]> {
     const range = { after: position, before: firstIdAt(startedAt) };
     return this.#context.database.read((em) => chunksOnNode(em, node, range, limit));
   }
@@ -175,17 +179,17 @@ export class Scrubber {
     return bad;
   }
 
-  async #save(pass: Scrub): Promise<void> {
+  async #save(pass: ScrubRecord): Promise<void> {
     const { node, ...changes } = pass;
-    await this.#context.database.transaction((em) => em.nativeUpdate(Scrub, { node }, changes));
+    await this.#context.database.transaction((em) => em.nativeUpdate(ScrubRecord, { node }, changes));
   }
 }
 
-function ageOf(pass: Scrub): number {
+function ageOf(pass: ScrubRecord): number {
   return Date.now() - pass.startedAt.getTime();
 }
 
-function dueChunks(pass: Scrub, periodMs: number): number {
+function dueChunks(pass: ScrubRecord, periodMs: number): number {
   const part = ageOf(pass) / (periodMs * BUSY_PART);
   // Once the time is over, all that is left.
   return part >= 1 ? Number.POSITIVE_INFINITY : Math.floor(part * pass.totalChunks);

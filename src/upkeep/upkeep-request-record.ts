@@ -3,8 +3,8 @@ import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 export type UpkeepAct = "SCRUB" | "REBALANCE";
 
 /** An administrator asked for a work on a whole node, or on all; it stays until that is done. */
-export const UpkeepRequest = defineEntity({
-  name: "UpkeepRequest",
+export const UpkeepRequestRecord = defineEntity({
+  name: "UpkeepRequestRecord",
   tableName: "upkeep_requests",
   properties: {
     act: p.string().$type<UpkeepAct>().length(16).primary(),
@@ -13,4 +13,4 @@ export const UpkeepRequest = defineEntity({
     createdAt: p.datetime(3),
   },
 });
-export type UpkeepRequest = InferEntity<typeof UpkeepRequest>;
+export type UpkeepRequestRecord = InferEntity<typeof UpkeepRequestRecord>;

@@ -1,5 +1,5 @@
 import type { Database } from "../database/database.ts";
-import { type UpkeepAct, UpkeepRequest } from "./upkeep-request-record.ts";
+import { type UpkeepAct, UpkeepRequestRecord } from "./upkeep-request-record.ts";
 
 /** What administrators asked for and is not done yet, kept in the database: whoever has the time does it. */
 export class UpkeepRequests {
@@ -12,14 +12,14 @@ export class UpkeepRequests {
   /** One that is there already stays as it is. */
   async add(act: UpkeepAct, node = ""): Promise<void> {
     const request = { act, node, createdAt: new Date() };
-    await this.#database.transaction((em) => em.upsert(UpkeepRequest, request, { onConflictAction: "ignore" }));
+    await this.#database.transaction((em) => em.upsert(UpkeepRequestRecord, request, { onConflictAction: "ignore" }));
   }
 
-  find(act: UpkeepAct): Promise<UpkeepRequest[]> {
-    return this.#database.read((em) => em.find(UpkeepRequest, { act }, { orderBy: { node: "asc" } }));
+  find(act: UpkeepAct): Promise<UpkeepRequestRecord[]> {
+    return this.#database.read((em) => em.find(UpkeepRequestRecord, { act }, { orderBy: { node: "asc" } }));
   }
 
-  async remove({ act, node }: UpkeepRequest): Promise<void> {
-    await this.#database.transaction((em) => em.nativeDelete(UpkeepRequest, { act, node }));
+  async remove({ act, node }: UpkeepRequestRecord): Promise<void> {
+    await this.#database.transaction((em) => em.nativeDelete(UpkeepRequestRecord, { act, node }));
   }
 }

@@ -5,7 +5,7 @@ import { Leases } from "./leases.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { Repairer } from "./repairer.ts";
-import type { Scrub } from "./scrub-record.ts";
+import type { ScrubRecord } from "./scrub-record.ts";
 import { Scrubber } from "./scrubber.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { UpkeepContext } from "./upkeep-context.ts";
@@ -21,7 +21,7 @@ export interface UpkeepOptions {
 
 export interface UpkeepStatus {
   repairs: { waiting: number; unrestorable: number };
-  scrubs: Scrub[];
+  scrubs: ScrubRecord[];
   /** What some process is doing at the moment. */
   leases: { name: string; expiresInMs: number }[];
 }

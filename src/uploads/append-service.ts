@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { User } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
-import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
-import type { StoredFile } from "../metadata/file-record.ts";
+import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
+import type { FileRecord } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
-import type { StoredChunk } from "../metadata/recorded-chunks.ts";
+import type { RecordedChunk } from "../metadata/recorded-chunks.ts";
 import { appendChunks } from "../metadata/recorded-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
@@ -21,7 +21,7 @@ import {
   isLive,
   lockUpload,
   refuseClosed,
-  type UploadOptions,
+  type UploadPolicy,
   type UploadService,
 } from "./upload-service.ts";
 
@@ -29,7 +29,7 @@ import {
 const CHECKED_WITHIN_MS = 6 * 3600_000;
 
 /** Where to tell of chunks whose rows come long after their bytes were stored. */
-export type OnLateRows = (chunks: readonly StoredChunk[]) => void;
+export type OnLateRows = (chunks: readonly RecordedChunk[]) => void;
 
 /** Pieces that an upload may have of any size, and what the others have to have on the average, in bytes. */
 const FREE_PIECES = 10_000;
@@ -61,7 +61,7 @@ export class AppendService {
   readonly #storage: StorageNode;
   readonly #quotas: QuotaService;
   readonly #uploads: UploadService;
-  readonly #options: UploadOptions;
+  readonly #options: UploadPolicy;
   readonly #onLateRows: OnLateRows;
   readonly #unreserved: UnreservedBytes;
   /** What this process is taking in, by upload. Only a courtesy: what counts is in the database. */
@@ -72,7 +72,7 @@ export class AppendService {
     storage: StorageNode,
     quotas: QuotaService,
     uploads: UploadService,
-    options: UploadOptions,
+    options: UploadPolicy,
     onLateRows: OnLateRows = () => {},
   ) {
     this.#database = database;
@@ -86,15 +86,15 @@ export class AppendService {
 
   /**
    * The user's upload, of the kinds that this takes bytes of, open or complete.
-   * @throws StowageError NOT_FOUND; UPLOAD_CLOSED
+   * @throws ApiError NOT_FOUND; UPLOAD_CLOSED
    */
-  async find(user: User, id: string): Promise<StoredFile> {
+  async find(user: User, id: string): Promise<FileRecord> {
     const upload = await this.#find(user, id);
     refuseClosed(upload);
     return upload;
   }
 
-  async #find(user: User, id: string): Promise<StoredFile> {
+  async #find(user: User, id: string): Promise<FileRecord> {
     const upload = isUuid(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
     if (upload === null || !upload.isSequential) throw new NotFoundError("upload");
     return upload;
@@ -105,7 +105,7 @@ export class AppendService {
    * connection often asks before all has been taken in that had come by it, and would send that again.
    * @param orConcatenated finds a part also when it has become another file's
    */
-  async findSettled(user: User, id: string, { orConcatenated = false } = {}): Promise<StoredFile> {
+  async findSettled(user: User, id: string, { orConcatenated = false } = {}): Promise<FileRecord> {
     let found = await this.#find(user, id);
     const underWay = this.#underWay.get(found.id);
     if (underWay !== undefined) {
@@ -120,10 +120,10 @@ export class AppendService {
    * Adds bytes to the end of an upload. They are kept chunk by chunk as they come: when this rejects because the client
    * left, all that had come is kept. The last byte of an upload completes it, unless `isLast` says otherwise.
    * @param found as `find` gave it
-   * @throws StowageError NOT_FOUND, UPLOAD_CLOSED, OFFSET_MISMATCH, FILE_TOO_LARGE, BAD_USER_INPUT for `size`,
+   * @throws ApiError NOT_FOUND, UPLOAD_CLOSED, OFFSET_MISMATCH, FILE_TOO_LARGE, BAD_USER_INPUT for `size`,
    *   QUOTA_EXCEEDED, CHUNK_DIGEST_MISMATCH, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE, and with `isLast` UPLOAD_INCOMPLETE
    */
-  async append(user: User, found: StoredFile, appended: Appended): Promise<StoredFile> {
+  async append(user: User, found: FileRecord, appended: Appended): Promise<FileRecord> {
     refuseClosed(found);
     if (found.receivedBytes !== appended.offset) throw offsetMismatch(found, appended.offset);
     const upload = appended.size === undefined ? found : await this.#declareSize(user, found, appended.size);
@@ -158,14 +158,14 @@ export class AppendService {
   }
 
   /** Completes an upload of which all bytes are there: the process may have died before it could. */
-  async completeIfWhole(user: User, upload: StoredFile): Promise<StoredFile> {
+  async completeIfWhole(user: User, upload: FileRecord): Promise<FileRecord> {
     const isWhole = upload.sizeKnown && upload.receivedBytes === upload.size;
     if (upload.isPart || !isWhole || !isLive(upload)) return upload;
     return this.#uploads.complete(user, upload.id, null);
   }
 
   /** While a chunk is being synced and its row committed, the next one is received. */
-  async #appendAsTheyCome(upload: StoredFile, { bytes, length, onKept }: Appended, limit: number): Promise<void> {
+  async #appendAsTheyCome(upload: FileRecord, { bytes, length, onKept }: Appended, limit: number): Promise<void> {
     let keeping = Promise.resolve();
     try {
       for await (const chunk of this.#cut(upload, bytes, length, limit)) {
@@ -186,9 +186,9 @@ export class AppendService {
   }
 
   /** The chunks become the upload's all at once, when the last byte has come and the checksum holds. */
-  async #appendChecked(upload: StoredFile, appended: Appended, claim: ChecksumClaim, limit: number): Promise<void> {
+  async #appendChecked(upload: FileRecord, appended: Appended, claim: ChecksumClaim, limit: number): Promise<void> {
     const written: OpenChunk[] = [];
-    const stored: StoredChunk[] = [];
+    const stored: RecordedChunk[] = [];
     const deadline = performance.now() + CHECKED_WITHIN_MS;
     const { jumps } = clockWatch;
     let end = upload.receivedBytes;
@@ -212,13 +212,13 @@ export class AppendService {
     this.#onLateRows(stored);
   }
 
-  #cut(upload: StoredFile, bytes: AsyncIterable<Uint8Array>, length: number | undefined, limit: number) {
+  #cut(upload: FileRecord, bytes: AsyncIterable<Uint8Array>, length: number | undefined, limit: number) {
     const { chunkSize, owner } = upload;
     return cutChunks(bytes, { storage: this.#storage, owner: owner.id, chunkSize, limit, expected: length ?? 0 });
   }
 
-  async #keep(upload: StoredFile, chunk: OpenChunk): Promise<void> {
-    let stored: StoredChunk;
+  async #keep(upload: FileRecord, chunk: OpenChunk): Promise<void> {
+    let stored: RecordedChunk;
     try {
       refuseTooMany(upload, 1, upload.receivedBytes + chunk.size);
       stored = await chunk.commit(upload.receivedBytes);
@@ -229,7 +229,7 @@ export class AppendService {
     await this.#record(upload, [stored], [chunk]);
   }
 
-  async #record(upload: StoredFile, stored: readonly StoredChunk[], written: readonly OpenChunk[]): Promise<void> {
+  async #record(upload: FileRecord, stored: readonly RecordedChunk[], written: readonly OpenChunk[]): Promise<void> {
     const drop = () => Promise.all(written.map((chunk) => chunk.abort()));
     const expiresAt = new Date(Date.now() + this.#options.expiryMs);
     let isAppended: boolean;
@@ -237,7 +237,7 @@ export class AppendService {
       isAppended = await appendChunks(this.#database, this.#quotas, upload, stored, expiresAt);
     } catch (error) {
       // Any other error says nothing of what was committed: the rows may be there, and then they need the blobs.
-      if (error instanceof StowageError && error.code === "QUOTA_EXCEEDED") await drop();
+      if (error instanceof ApiError && error.code === "QUOTA_EXCEEDED") await drop();
       throw error;
     }
     if (isAppended) return;
@@ -248,7 +248,7 @@ export class AppendService {
     throw offsetMismatch(current, upload.receivedBytes);
   }
 
-  async #declareSize(user: User, { id, receivedBytes }: StoredFile, size: number): Promise<StoredFile> {
+  async #declareSize(user: User, { id, receivedBytes }: FileRecord, size: number): Promise<FileRecord> {
     checkSize(size, this.#options);
     return this.#database.transaction(async (em) => {
       const upload = await lockUpload(em, user, id);
@@ -275,13 +275,13 @@ async function settledWithin(work: Iterable<Promise<unknown>>, ms: number): Prom
   patience.abort();
 }
 
-function offsetMismatch(upload: StoredFile, offset: number): StowageError {
+function offsetMismatch(upload: FileRecord, offset: number): ApiError {
   const message = `This upload has ${upload.receivedBytes} bytes, not ${offset}. Ask for its offset and go on from there.`;
-  return new StowageError("OFFSET_MISMATCH", message, { expected: upload.receivedBytes, received: offset });
+  return new ApiError("OFFSET_MISMATCH", message, { expected: upload.receivedBytes, received: offset });
 }
 
 /** Each piece costs the nodes more than its bytes: many small ones are let pass only as far as broken lines make them. */
-function refuseTooMany({ receivedChunks }: StoredFile, more: number, bytes: number): void {
+function refuseTooMany({ receivedChunks }: FileRecord, more: number, bytes: number): void {
   const pieces = receivedChunks + more;
   if (pieces > FREE_PIECES + bytes / PIECE_BYTES) {
     const message = `The pieces of this upload are too small: beyond ${FREE_PIECES}, they take ${PIECE_BYTES} bytes each on the average.`;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "@node-rs/crc32";
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 
 /** What a client says of the bytes that it sends. */
 export interface ChecksumClaim {
@@ -33,7 +33,7 @@ class RunningCrc32 implements RunningChecksum {
 
 /**
  * Passes the bytes on, and throws at their end when they aren't what was claimed.
- * @throws StowageError CHUNK_DIGEST_MISMATCH
+ * @throws ApiError CHUNK_DIGEST_MISMATCH
  */
 export async function* checked(
   source: AsyncIterable<Uint8Array>,
@@ -46,7 +46,7 @@ export async function* checked(
   }
   const actual = running.digest();
   if (actual.equals(claim.digest)) return;
-  throw new StowageError("CHUNK_DIGEST_MISMATCH", `The bytes that arrived don't have the ${claim.algorithm} named.`, {
+  throw new ApiError("CHUNK_DIGEST_MISMATCH", `The bytes that arrived don't have the ${claim.algorithm} named.`, {
     expected: Buffer.from(claim.digest).toString("hex"),
     received: actual.toString("hex"),
   });

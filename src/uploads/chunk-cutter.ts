@@ -1,4 +1,4 @@
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { OpenChunk } from "./open-chunk.ts";
 
@@ -18,7 +18,7 @@ export interface CutOptions {
  * Cuts a stream of bytes into chunks, which are written but not committed: whoever gets one commits or aborts it. When
  * the source fails, what had come is yielded before the failure is thrown.
  * @param source its buffers need to last only until the next one is asked for
- * @throws StowageError FILE_TOO_LARGE when more comes than may, before the chunk that would be the last is yielded
+ * @throws ApiError FILE_TOO_LARGE when more comes than may, before the chunk that would be the last is yielded
  */
 export async function* cutChunks(
   source: AsyncIterable<Uint8Array>,
@@ -82,7 +82,7 @@ class Reader {
   }
 }
 
-export function tooMuch(limit: number): StowageError {
+export function tooMuch(limit: number): ApiError {
   const message = `More bytes came than the ${limit} that this upload still takes. Those that would end it were not kept.`;
-  return new StowageError("FILE_TOO_LARGE", message, { field: "length", limit });
+  return new ApiError("FILE_TOO_LARGE", message, { field: "length", limit });
 }

@@ -1,5 +1,5 @@
 import { BadUserInputError } from "../errors.ts";
-import type { StoredFile } from "../metadata/file-record.ts";
+import type { FileRecord } from "../metadata/file-record.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
 
 export interface ChunkPlan {
@@ -10,7 +10,7 @@ export interface ChunkPlan {
 }
 
 /** Zero-based chunk indexes, both ends inclusive. */
-export interface ChunkRange {
+export interface IndexRange {
   first: number;
   last: number;
 }
@@ -28,7 +28,7 @@ export function totalChunks({ size, chunkSize }: ChunkPlan): number {
 
 /** How many chunks an upload comes to, of any kind, if what is still to be sent comes in chunks as large as they may be. */
 export function chunksInAll(
-  upload: Pick<StoredFile, "isSequential" | "receivedChunks" | "receivedBytes"> & ChunkPlan,
+  upload: Pick<FileRecord, "isSequential" | "receivedChunks" | "receivedBytes"> & ChunkPlan,
 ): number {
   if (!upload.isSequential) return totalChunks(upload);
   return upload.receivedChunks + totalChunks({ size: upload.size - upload.receivedBytes, chunkSize: upload.chunkSize });
@@ -49,8 +49,8 @@ export function chunkBytes(plan: ChunkPlan, index: number): ByteRange {
  * What a plan still lacks.
  * @param received the byte ranges that are there, in order, adjoining ones merged
  */
-export function missingChunks(plan: ChunkPlan, received: readonly ByteRange[]): ChunkRange[] {
-  const missing: ChunkRange[] = [];
+export function missingChunks(plan: ChunkPlan, received: readonly ByteRange[]): IndexRange[] {
+  const missing: IndexRange[] = [];
   const add = (start: number, end: number) => {
     if (start < end) {
       missing.push({ first: Math.floor(start / plan.chunkSize), last: Math.ceil(end / plan.chunkSize) - 1 });

@@ -1,11 +1,11 @@
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import type { ChunkDigest } from "./chunk-digest.ts";
 
 /**
  * Takes a whole chunk's bytes off the wire.
  * @param source its buffers need to last only until the next one is asked for
  * @param chunk takes exactly the bytes that it has room for
- * @throws StowageError CHUNK_SIZE_MISMATCH; what the source or the chunk throws
+ * @throws ApiError CHUNK_SIZE_MISMATCH; what the source or the chunk throws
  */
 export async function receiveChunk(source: AsyncIterable<Uint8Array>, chunk: ChunkDigest): Promise<void> {
   const size = chunk.room;
@@ -18,7 +18,7 @@ export async function receiveChunk(source: AsyncIterable<Uint8Array>, chunk: Chu
   if (received !== size) throw wrongSize(size, received);
 }
 
-export function wrongSize(expected: number, received: number): StowageError {
+export function wrongSize(expected: number, received: number): ApiError {
   const message = `This chunk has ${expected} bytes by the upload's plan, not ${received}.`;
-  return new StowageError("CHUNK_SIZE_MISMATCH", message, { expected, received });
+  return new ApiError("CHUNK_SIZE_MISMATCH", message, { expected, received });
 }

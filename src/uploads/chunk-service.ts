@@ -1,12 +1,12 @@
 import pLimit, { type LimitFunction } from "p-limit";
 import type { User } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
-import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
+import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { parseDigest } from "../metadata/digest.ts";
-import type { StoredFile } from "../metadata/file-record.ts";
+import type { FileRecord } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
 import { digestAt } from "../metadata/manifests.ts";
-import { recordChunk, type StoredChunk } from "../metadata/recorded-chunks.ts";
+import { type RecordedChunk, recordChunk } from "../metadata/recorded-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
@@ -50,10 +50,10 @@ export class ChunkService {
 
   /**
    * Stores one chunk. When it resolves, the bytes would survive a power cut. The same bytes again change nothing.
-   * @throws StowageError NOT_FOUND, BAD_USER_INPUT, UPLOAD_CLOSED, CHUNK_SIZE_MISMATCH, CHUNK_DIGEST_MISMATCH,
+   * @throws ApiError NOT_FOUND, BAD_USER_INPUT, UPLOAD_CLOSED, CHUNK_SIZE_MISMATCH, CHUNK_DIGEST_MISMATCH,
    *   CHUNK_CONFLICT, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE: the upload stays as it was
    */
-  async store(user: User, uploadId: string, sent: SentChunk): Promise<StoredFile> {
+  async store(user: User, uploadId: string, sent: SentChunk): Promise<FileRecord> {
     const chunk = `${user.id} ${uploadId} ${sent.index}`;
     const turn = this.#turns.get(chunk) ?? pLimit(MAX_AT_ONCE);
     this.#turns.set(chunk, turn);
@@ -64,7 +64,7 @@ export class ChunkService {
     }
   }
 
-  async #store(user: User, uploadId: string, sent: SentChunk): Promise<StoredFile> {
+  async #store(user: User, uploadId: string, sent: SentChunk): Promise<FileRecord> {
     const claimed = parseDigest("sha256", sent.sha256);
     const upload = await this.#find(user, uploadId);
     refuseClosed(upload);
@@ -93,7 +93,7 @@ export class ChunkService {
 
     const { jumps } = clockWatch;
     const chunk = await OpenChunk.create(this.#storage, size, user.id);
-    let stored: StoredChunk;
+    let stored: RecordedChunk;
     try {
       await receiveChunk(await sent.open(), chunk);
       checkClaim(claimed, chunk.end().sha256);
@@ -113,7 +113,7 @@ export class ChunkService {
   }
 
   /** Why a chunk was not added, when it isn't there already with the same bytes. */
-  async #explain(user: User, uploadId: string, index: number, chunk: StoredChunk): Promise<StoredFile> {
+  async #explain(user: User, uploadId: string, index: number, chunk: RecordedChunk): Promise<FileRecord> {
     const upload = await this.#find(user, uploadId);
     const present = await this.#digestAt(upload, chunk.offset);
     // A closed upload's chunks are being freed: that they are still there says nothing.
@@ -123,20 +123,20 @@ export class ChunkService {
     return upload;
   }
 
-  async #find(user: User, id: string): Promise<StoredFile> {
+  async #find(user: User, id: string): Promise<FileRecord> {
     const upload = isUuid(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
     if (upload === null) throw new NotFoundError("upload");
     return upload;
   }
 
-  #digestAt(upload: StoredFile, offset: number): Promise<Buffer | null> {
+  #digestAt(upload: FileRecord, offset: number): Promise<Buffer | null> {
     return this.#database.read((em) => digestAt(em, upload.id, offset));
   }
 }
 
 function checkClaim(claimed: Buffer | null, actual: Buffer): void {
   if (claimed === null || claimed.equals(actual)) return;
-  throw new StowageError("CHUNK_DIGEST_MISMATCH", "The bytes that arrived don't have the SHA-256 that was named.", {
+  throw new ApiError("CHUNK_DIGEST_MISMATCH", "The bytes that arrived don't have the SHA-256 that was named.", {
     expected: claimed.toString("hex"),
     received: actual.toString("hex"),
   });
@@ -144,7 +144,7 @@ function checkClaim(claimed: Buffer | null, actual: Buffer): void {
 
 function refuseOther(present: Buffer, received: Uint8Array, index: number): void {
   if (present.equals(received)) return;
-  throw new StowageError("CHUNK_CONFLICT", `Other bytes are stored as chunk ${index} already. They were kept.`, {
+  throw new ApiError("CHUNK_CONFLICT", `Other bytes are stored as chunk ${index} already. They were kept.`, {
     index,
     stored: present.toString("hex"),
     received: Buffer.from(received).toString("hex"),

@@ -3,14 +3,14 @@ import { LockMode } from "@mikro-orm/core";
 import { countCompleted } from "../accounts/storage-counters.ts";
 import type { User } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
-import { BadUserInputError, NotFoundError, StowageError } from "../errors.ts";
-import { StoredFile } from "../metadata/file-record.ts";
+import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 import { chunkDigests, moveManifest } from "../metadata/manifests.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { MAX_CHUNKS } from "./chunk-plan.ts";
 import { CreationRecord } from "./creation-record.ts";
 import { planUpload, type UploadPlan } from "./upload-request.ts";
-import { type Creation, newUpload, refuseClosed, type UploadOptions } from "./upload-service.ts";
+import { type Creation, newUpload, refuseClosed, type UploadPolicy } from "./upload-service.ts";
 
 export interface Concatenation {
   filename: string;
@@ -22,11 +22,11 @@ export interface Concatenation {
 /** Makes files of parts. */
 export class ConcatenationService {
   readonly #database: Database;
-  readonly #options: UploadOptions;
+  readonly #options: UploadPolicy;
   readonly #freed: () => void;
 
   /** @param freed called when the rows of parts can be tidied away */
-  constructor(database: Database, options: UploadOptions, freed: () => void) {
+  constructor(database: Database, options: UploadPolicy, freed: () => void) {
     this.#database = database;
     this.#options = options;
     this.#freed = freed;
@@ -35,9 +35,9 @@ export class ConcatenationService {
   /**
    * Makes one complete file of whole parts, which are used up by it. The same parts in the same order again: the same
    * file. What the parts had reserved of the quota is what the file uses.
-   * @throws StowageError NOT_FOUND, UPLOAD_CLOSED, UPLOAD_INCOMPLETE with `incomplete`, FILE_TOO_LARGE, BAD_USER_INPUT
+   * @throws ApiError NOT_FOUND, UPLOAD_CLOSED, UPLOAD_INCOMPLETE with `incomplete`, FILE_TOO_LARGE, BAD_USER_INPUT
    */
-  async concatenate(user: User, request: Concatenation, creation: Creation): Promise<StoredFile> {
+  async concatenate(user: User, request: Concatenation, creation: Creation): Promise<FileRecord> {
     const { partIds } = request;
     if (new Set(partIds).size < partIds.length) {
       throw new BadUserInputError("partIds", "A part is concatenated once: its bytes become the file's.");
@@ -52,7 +52,7 @@ export class ConcatenationService {
     return file;
   }
 
-  #plan({ filename, contentType }: Concatenation, parts: readonly StoredFile[]): UploadPlan {
+  #plan({ filename, contentType }: Concatenation, parts: readonly FileRecord[]): UploadPlan {
     refuseUnfit(parts);
     const size = sum(parts, (part) => part.size);
     const chunks = sum(parts, (part) => part.receivedChunks);
@@ -63,7 +63,7 @@ export class ConcatenationService {
     return { ...plan, chunkSize: Math.max(...parts.map((part) => part.chunkSize)) };
   }
 
-  async #digest(parts: readonly StoredFile[]): Promise<Buffer> {
+  async #digest(parts: readonly FileRecord[]): Promise<Buffer> {
     const hash = createHash("sha256");
     for (const part of parts) for await (const digest of chunkDigests(this.#database, part.id)) hash.update(digest);
     return hash.digest();
@@ -77,7 +77,7 @@ export class ConcatenationService {
     plan: UploadPlan,
     digest: Buffer,
     creation: Creation,
-  ): Promise<StoredFile | null> {
+  ): Promise<FileRecord | null> {
     const parts = await findParts(em, user, partIds, LockMode.PESSIMISTIC_WRITE);
     if (parts.every((part) => part.status === "CONCATENATED")) return null;
     // A whole part never changes but by being closed: the digest holds.
@@ -106,15 +106,15 @@ export class ConcatenationService {
   }
 
   /** The file that the same request made of these parts before. */
-  async #again(user: User, partIds: readonly string[], creation: Creation): Promise<StoredFile> {
+  async #again(user: User, partIds: readonly string[], creation: Creation): Promise<FileRecord> {
     return this.#database.read(async (em) => {
       const part = await em.findOne(CreationRecord, { file: partIds[0] as string });
       const id = part?.finalId ?? "";
       const made = await em.findOne(CreationRecord, { file: id });
-      const file = await em.findOne(StoredFile, { id, owner: user.id, status: "COMPLETE" });
+      const file = await em.findOne(FileRecord, { id, owner: user.id, status: "COMPLETE" });
       if (file === null || made?.concat !== creation.concat) {
         const message = "These parts were concatenated already, and not to a file that is still there.";
-        throw new StowageError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
+        throw new ApiError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
       }
       return file;
     });
@@ -127,10 +127,10 @@ async function findParts(
   user: User,
   ids: readonly string[],
   lockMode: LockMode.NONE | LockMode.PESSIMISTIC_WRITE = LockMode.NONE,
-): Promise<StoredFile[]> {
+): Promise<FileRecord[]> {
   // Locked in one order by everybody, so that no two wait for each other.
   const where = { id: { $in: ids.filter(isUuid) }, owner: user.id };
-  const found = await em.find(StoredFile, where, { orderBy: { id: "asc" }, lockMode });
+  const found = await em.find(FileRecord, where, { orderBy: { id: "asc" }, lockMode });
   const byId = new Map(found.map((part) => [part.id, part]));
   return ids.map((id) => {
     const part = byId.get(id);
@@ -140,11 +140,11 @@ async function findParts(
   });
 }
 
-function refuseUnfit(parts: readonly StoredFile[]): void {
+function refuseUnfit(parts: readonly FileRecord[]): void {
   for (const part of parts) refuseClosed(part);
   const incomplete = parts.filter((part) => !part.sizeKnown || part.receivedBytes < part.size).map((part) => part.id);
   if (incomplete.length === 0) return;
-  throw new StowageError("UPLOAD_INCOMPLETE", "Some of the parts are not whole yet.", { incomplete });
+  throw new ApiError("UPLOAD_INCOMPLETE", "Some of the parts are not whole yet.", { incomplete });
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

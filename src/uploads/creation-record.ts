@@ -1,12 +1,12 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import { StoredFile } from "../metadata/file-record.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 
 /** What the protocol by which an upload came wants to have back of its creation. */
 export const CreationRecord = defineEntity({
   name: "CreationRecord",
   tableName: "tus_uploads",
   properties: {
-    file: () => p.manyToOne(StoredFile).primary().index(false).updateRule("no action").deleteRule("cascade"),
+    file: () => p.manyToOne(FileRecord).primary().index(false).updateRule("no action").deleteRule("cascade"),
     /** What was said of the file, as it came; empty for none. */
     metadata: p.text(),
     /** What was said of parts, as it came; empty for none. */

@@ -1,13 +1,13 @@
 import { countClosed } from "../accounts/storage-counters.ts";
 import type { Database, EntityManager } from "../database/database.ts";
-import { StoredFile } from "../metadata/file-record.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 
 const UPLOADS_PER_READ = 100;
 
 /** Closes the upload, if it is open and its time is over; not if a chunk has put that off meanwhile. */
 export async function expireUpload(em: EntityManager, id: string): Promise<void> {
   const due = { id, status: "OPEN", expiresAt: { $lte: new Date() } } as const;
-  const closed = await em.nativeUpdate(StoredFile, due, { status: "EXPIRED", resumeKey: null });
+  const closed = await em.nativeUpdate(FileRecord, due, { status: "EXPIRED", resumeKey: null });
   if (closed === 0) return;
   // Only now that the row is ours: a size that wasn't known may have been declared until then.
   const [row] = await em.execute<{ owner: string; size: number | string }[]>(
@@ -22,7 +22,7 @@ export async function expireUploads(database: Database, signal: AbortSignal): Pr
   for (;;) {
     const due = await database.read((em) =>
       em.find(
-        StoredFile,
+        FileRecord,
         { status: "OPEN", expiresAt: { $lte: new Date() } },
         { fields: ["id"], limit: UPLOADS_PER_READ },
       ),

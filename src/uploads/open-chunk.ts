@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
-import type { StoredChunk } from "../metadata/recorded-chunks.ts";
+import type { RecordedChunk } from "../metadata/recorded-chunks.ts";
 import type { BlobWriter, StorageNode } from "../storage/storage-node.ts";
 import { ChunkDigest } from "./chunk-digest.ts";
 
@@ -30,7 +30,7 @@ export class OpenChunk extends ChunkDigest {
    * When it resolves, the bytes would survive a power cut; when it rejects, nothing is left of them.
    * @param offset of the chunk's first byte in the file
    */
-  async commit(offset: number): Promise<StoredChunk> {
+  async commit(offset: number): Promise<RecordedChunk> {
     try {
       const end = this.end();
       const nodes = await this.#writer.commit(end);

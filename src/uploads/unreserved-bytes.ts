@@ -1,5 +1,5 @@
 import type { QuotaService } from "../accounts/quota-service.ts";
-import { StowageError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 
 /**
  * What this process is taking in of uploads whose size isn't known: it lies on the nodes before a quota has counted it, so
@@ -16,7 +16,7 @@ export class UnreservedBytes {
   /**
    * Runs the work with as many bytes as may come in, and holds those that are expected until it ends.
    * @param wanted at most so many
-   * @throws StowageError QUOTA_EXCEEDED, before the work or where it takes in more than the quota leaves
+   * @throws ApiError QUOTA_EXCEEDED, before the work or where it takes in more than the quota leaves
    */
   async hold(userId: string, wanted: number, expected: number, work: (limit: number) => Promise<void>): Promise<void> {
     const usage = await this.#quotas.usage(userId);
@@ -25,7 +25,7 @@ export class UnreservedBytes {
     const limit = Math.min(wanted, Math.max(0, left));
     const refusal = () => {
       const message = `These bytes don't fit in your quota, of which ${Math.max(0, left)} bytes are left.`;
-      return new StowageError("QUOTA_EXCEEDED", message, { ...usage, requested: expected });
+      return new ApiError("QUOTA_EXCEEDED", message, { ...usage, requested: expected });
     };
     if (limit < wanted && (limit === 0 || expected > limit)) throw refusal();
     const holding = Math.min(expected, limit);
@@ -33,7 +33,7 @@ export class UnreservedBytes {
     try {
       await work(limit);
     } catch (error) {
-      const isTooMuch = error instanceof StowageError && error.code === "FILE_TOO_LARGE";
+      const isTooMuch = error instanceof ApiError && error.code === "FILE_TOO_LARGE";
       throw isTooMuch && limit < wanted ? refusal() : error;
     } finally {
       const rest = (this.#held.get(userId) ?? 0) - holding;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { BadUserInputError, StowageError } from "../errors.ts";
+import { ApiError, BadUserInputError } from "../errors.ts";
 import { checkFilename, UNSEEN } from "../metadata/filename.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
 import { mediaTypeOf } from "./media-type.ts";
@@ -50,13 +50,13 @@ function defaultChunkSize(size: number, limits: UploadLimits): number {
   return Math.min(chunkSize, MAX_CHUNK_SIZE);
 }
 
-/** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
+/** @throws BadUserInputError, or ApiError FILE_TOO_LARGE with `maxFileSize` */
 export function checkSize(size: number, limits: UploadLimits): void {
   if (!Number.isSafeInteger(size) || size < 0) {
     throw new BadUserInputError("size", `size accepts a number of bytes from 0 to ${limits.maxFileSize}.`);
   }
   if (size > limits.maxFileSize) {
-    throw new StowageError("FILE_TOO_LARGE", `A file has at most ${limits.maxFileSize} bytes here.`, {
+    throw new ApiError("FILE_TOO_LARGE", `A file has at most ${limits.maxFileSize} bytes here.`, {
       field: "size",
       maxFileSize: limits.maxFileSize,
     });
@@ -69,7 +69,7 @@ function checkText(field: string, text: string | null | undefined, maxLength: nu
   throw new BadUserInputError(field, `${field} accepts 1 to ${maxLength} characters of well-formed Unicode.`);
 }
 
-/** @throws BadUserInputError, or StowageError FILE_TOO_LARGE with `maxFileSize` */
+/** @throws BadUserInputError, or ApiError FILE_TOO_LARGE with `maxFileSize` */
 export function planUpload(request: UploadRequest, limits: UploadLimits): UploadPlan {
   const { filename, isSequential = false, isPart = false, contentType, resumeKey, client = null } = request;
   checkFilename(filename);

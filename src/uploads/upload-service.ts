@@ -5,22 +5,22 @@ import type { QuotaService } from "../accounts/quota-service.ts";
 import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
 import type { User } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
-import { BadUserInputError, NotFoundError, ServiceUnavailableError, StowageError } from "../errors.ts";
+import { ApiError, BadUserInputError, NotFoundError, ServiceUnavailableError } from "../errors.ts";
 import { findPage, type Page, type PageRequest } from "../files/page.ts";
 import { parseDigest } from "../metadata/digest.ts";
-import { StoredFile } from "../metadata/file-record.ts";
+import { FileRecord } from "../metadata/file-record.ts";
 import { filenameKey } from "../metadata/filename.ts";
 import { lockFile } from "../metadata/files.ts";
 import { chunkDigests } from "../metadata/manifests.ts";
 import { receivedRanges } from "../metadata/received-chunks.ts";
 import { clockWatch, SETTLED_MS } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
-import { type ChunkRange, chunksInAll, missingChunks } from "./chunk-plan.ts";
+import { chunksInAll, type IndexRange, missingChunks } from "./chunk-plan.ts";
 import { CreationRecord } from "./creation-record.ts";
 import { expireUpload } from "./expiry.ts";
 import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } from "./upload-request.ts";
 
-export interface UploadOptions extends UploadLimits {
+export interface UploadPolicy extends UploadLimits {
   /** How long an upload stays open with nothing arriving. */
   expiryMs: number;
   /** How long a complete one is found by its resume key. */
@@ -31,26 +31,26 @@ export interface UploadOptions extends UploadLimits {
   maxOpenUploads?: number;
 }
 
-export function isLive(upload: StoredFile): boolean {
+export function isLive(upload: FileRecord): boolean {
   return upload.status === "OPEN" && upload.expiresAt > new Date();
 }
 
-/** @throws StowageError UPLOAD_CLOSED, or NOT_FOUND once its file was deleted */
-export function refuseClosed(upload: StoredFile): void {
+/** @throws ApiError UPLOAD_CLOSED, or NOT_FOUND once its file was deleted */
+export function refuseClosed(upload: FileRecord): void {
   if (upload.status === "DELETED") throw new NotFoundError("upload");
   if (upload.status === "COMPLETE" || isLive(upload)) return;
   if (upload.status === "CONCATENATED") throw concatenated();
   const status = upload.status === "ABORTED" ? "ABORTED" : "EXPIRED";
-  throw new StowageError("UPLOAD_CLOSED", `This upload was ${status.toLowerCase()}. Begin a new one.`, { status });
+  throw new ApiError("UPLOAD_CLOSED", `This upload was ${status.toLowerCase()}. Begin a new one.`, { status });
 }
 
-function concatenated(): StowageError {
+function concatenated(): ApiError {
   const message = "This upload was a part of a file, and is concatenated.";
-  return new StowageError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
+  return new ApiError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
 }
 
 /** The user's upload, locked until the transaction ends. @throws NotFoundError */
-export async function lockUpload(em: EntityManager, user: User, id: string): Promise<StoredFile> {
+export async function lockUpload(em: EntityManager, user: User, id: string): Promise<FileRecord> {
   const upload = await lockFile(em, id, user.id);
   if (upload === null) throw new NotFoundError("upload");
   return upload;
@@ -76,9 +76,9 @@ function completedKeyOf(resumeKey: Uint8Array, filename: string): Buffer {
 export type Creation = Pick<CreationRecord, "metadata" | "concat">;
 
 /** An upload that is open and empty, not persisted yet. */
-export function newUpload(em: EntityManager, user: User, plan: UploadPlan, expiryMs: number): StoredFile {
+export function newUpload(em: EntityManager, user: User, plan: UploadPlan, expiryMs: number): FileRecord {
   const now = Date.now();
-  return em.create(StoredFile, {
+  return em.create(FileRecord, {
     ...plan,
     id: uuidv7({ msecs: now }),
     owner: user.id,
@@ -98,11 +98,11 @@ export function newUpload(em: EntityManager, user: User, plan: UploadPlan, expir
 export class UploadService {
   readonly #database: Database;
   readonly #quotas: QuotaService;
-  readonly #options: UploadOptions;
+  readonly #options: UploadPolicy;
   readonly #freed: () => void;
 
   /** @param freed called when an upload was closed whose chunks can be freed now */
-  constructor(database: Database, quotas: QuotaService, options: UploadOptions, freed: () => void) {
+  constructor(database: Database, quotas: QuotaService, options: UploadPolicy, freed: () => void) {
     this.#database = database;
     this.#quotas = quotas;
     this.#options = options;
@@ -111,9 +111,9 @@ export class UploadService {
 
   /**
    * Opens an upload and reserves its whole size of the user's quota, or finds the open one with the same resume key.
-   * @throws StowageError BAD_USER_INPUT, FILE_TOO_LARGE, QUOTA_EXCEEDED
+   * @throws ApiError BAD_USER_INPUT, FILE_TOO_LARGE, QUOTA_EXCEEDED
    */
-  async begin(user: User, request: UploadRequest, creation?: Creation): Promise<StoredFile> {
+  async begin(user: User, request: UploadRequest, creation?: Creation): Promise<FileRecord> {
     const plan = planUpload(request, this.#options);
     const { skipCompleted } = request;
     for (let attempt = 1; ; attempt++) {
@@ -121,7 +121,7 @@ export class UploadService {
         return await this.#database.transaction((em) => this.#begin(em, user, plan, { creation, skipCompleted }));
       } catch (error) {
         // Where somebody began with the same resume key meanwhile, theirs is found now, unless it was closed meanwhile.
-        const exceeded = error instanceof StowageError && error.code === "QUOTA_EXCEEDED" && attempt === 1;
+        const exceeded = error instanceof ApiError && error.code === "QUOTA_EXCEEDED" && attempt === 1;
         const isRace = exceeded || error instanceof UniqueConstraintViolationException;
         if (plan.resumeKey === null || !isRace || attempt === MAX_ATTEMPTS) throw error;
       }
@@ -133,11 +133,11 @@ export class UploadService {
     user: User,
     plan: UploadPlan,
     { creation, skipCompleted }: { creation?: Creation | undefined; skipCompleted?: boolean | null | undefined },
-  ): Promise<StoredFile> {
+  ): Promise<FileRecord> {
     const { resumeKey, filename, contentType } = plan;
     const completed = skipCompleted && resumeKey && (await this.#findCompleted(em, user, plan, resumeKey));
     if (completed) return completed;
-    const open = resumeKey && (await em.findOne(StoredFile, { owner: user.id, resumeKey }));
+    const open = resumeKey && (await em.findOne(FileRecord, { owner: user.id, resumeKey }));
     if (open && isLive(open)) {
       if (open.size === plan.size) {
         // What is asked now counts: the bytes are the same, whatever they are called.
@@ -156,7 +156,7 @@ export class UploadService {
     return upload;
   }
 
-  /** Rows and links cost no bytes of a quota: their number has bounds of its own. @throws StowageError QUOTA_EXCEEDED */
+  /** Rows and links cost no bytes of a quota: their number has bounds of its own. @throws ApiError QUOTA_EXCEEDED */
   async #refuseTooMany(em: EntityManager, user: User): Promise<void> {
     const { maxFiles = Number.MAX_SAFE_INTEGER, maxOpenUploads = Number.MAX_SAFE_INTEGER } = this.#options;
     const open = `select count(*) from (select 1 from files where owner_id = ? and status = 'OPEN' limit ?) as some`;
@@ -165,40 +165,40 @@ export class UploadService {
       [user.id, Math.min(maxOpenUploads, MOST_COUNTED), user.id],
     );
     const refuse = (limit: number, what: string) => {
-      throw new StowageError("QUOTA_EXCEEDED", `You have ${limit} ${what}, as many as you may have.`, { limit });
+      throw new ApiError("QUOTA_EXCEEDED", `You have ${limit} ${what}, as many as you may have.`, { limit });
     };
     if (Number(row?.files) >= maxFiles) refuse(maxFiles, "files");
     if (Number(row?.open) >= maxOpenUploads) refuse(maxOpenUploads, "open uploads");
   }
 
   /** The newest file that an upload with this key became, if it is as the plan says. */
-  #findCompleted(em: EntityManager, user: User, plan: UploadPlan, resumeKey: Buffer): Promise<StoredFile | null> {
+  #findCompleted(em: EntityManager, user: User, plan: UploadPlan, resumeKey: Buffer): Promise<FileRecord | null> {
     const { filename, size } = plan;
     const completedKey = completedKeyOf(resumeKey, filename);
     const since = { $gt: new Date(Date.now() - this.#options.resumeKeyExpiryMs) };
     const where = { owner: user.id, completedKey, status: "COMPLETE" as const, size, completedAt: since };
-    return em.findOne(StoredFile, where, { orderBy: { id: "desc" } });
+    return em.findOne(FileRecord, where, { orderBy: { id: "desc" } });
   }
 
   /** Null when there is no such upload of the user's, or its file was deleted. */
-  async find(user: User, id: string): Promise<StoredFile | null> {
+  async find(user: User, id: string): Promise<FileRecord | null> {
     if (!isUuid(id)) return null;
-    return this.#database.read((em) => em.findOne(StoredFile, { id, owner: user.id, status: { $ne: "DELETED" } }));
+    return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: { $ne: "DELETED" } }));
   }
 
   /** What was kept of the upload's creation for its protocol; null where there was nothing to keep. */
-  async creation(upload: StoredFile): Promise<Creation | null> {
+  async creation(upload: FileRecord): Promise<Creation | null> {
     return this.#database.read((em) => em.findOne(CreationRecord, { file: upload.id }));
   }
 
-  async listOpen(user: User, page: PageRequest): Promise<Page<StoredFile>> {
+  async listOpen(user: User, page: PageRequest): Promise<Page<FileRecord>> {
     const where = () => ({ owner: user.id, status: "OPEN" as const, expiresAt: { $gt: new Date() } });
     const order = { name: "UPLOADS", properties: [{ id: "desc" }], index: "files_by_id" } as const;
-    return findPage(this.#database, StoredFile, where, order, page);
+    return findPage(this.#database, FileRecord, where, order, page);
   }
 
   /** What is still to be sent; nothing once the upload is closed. */
-  async missing(upload: StoredFile): Promise<ChunkRange[]> {
+  async missing(upload: FileRecord): Promise<IndexRange[]> {
     const total = chunksInAll(upload);
     if (!isLive(upload) || upload.receivedChunks === total) return [];
     if (upload.isSequential) return [{ first: upload.receivedChunks, last: total - 1 }];
@@ -209,9 +209,9 @@ export class UploadService {
   /**
    * Makes the file visible. Again on a completed upload: the same file.
    * @param digest hex; the file's digest by the client's own reckoning
-   * @throws StowageError UPLOAD_INCOMPLETE with `missing`, DIGEST_MISMATCH, UPLOAD_CLOSED; the upload stays as it was
+   * @throws ApiError UPLOAD_INCOMPLETE with `missing`, DIGEST_MISMATCH, UPLOAD_CLOSED; the upload stays as it was
    */
-  async complete(user: User, id: string, digest: string | null | undefined): Promise<StoredFile> {
+  async complete(user: User, id: string, digest: string | null | undefined): Promise<FileRecord> {
     const claimed = parseDigest("digest", digest);
     const upload = await this.find(user, id);
     if (upload === null) throw new NotFoundError("upload");
@@ -222,7 +222,7 @@ export class UploadService {
     const actual = upload.digest ?? (await this.#digest(upload));
     if (claimed !== null && !claimed.equals(actual)) {
       const facts = { expected: claimed.toString("hex"), actual: Buffer.from(actual).toString("hex") };
-      throw new StowageError("DIGEST_MISMATCH", "The file's digest is not the one that was expected.", facts);
+      throw new ApiError("DIGEST_MISMATCH", "The file's digest is not the one that was expected.", facts);
     }
     const completed = await this.#database.transaction(async (em) => {
       // All chunks are there and none is ever replaced: the digest holds unless the upload was closed meanwhile, or is
@@ -243,12 +243,12 @@ export class UploadService {
     return completed ?? this.complete(user, id, digest);
   }
 
-  async #digest(upload: StoredFile): Promise<Buffer> {
+  async #digest(upload: FileRecord): Promise<Buffer> {
     const total = chunksInAll(upload);
     if (upload.receivedChunks < total) {
       const missing = await this.missing(upload);
       const count = total - upload.receivedChunks;
-      throw new StowageError("UPLOAD_INCOMPLETE", `${count} of ${total} chunks are still to be sent.`, { missing });
+      throw new ApiError("UPLOAD_INCOMPLETE", `${count} of ${total} chunks are still to be sent.`, { missing });
     }
     const hash = createHash("sha256");
     for await (const digest of chunkDigests(this.#database, upload.id)) hash.update(digest);
@@ -262,7 +262,7 @@ export class UploadService {
       if (upload.status === "DELETED") throw new NotFoundError("upload");
       if (upload.status === "COMPLETE") {
         const message = "This upload is complete: it is a file now, and deleteFile deletes it.";
-        throw new StowageError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
+        throw new ApiError("UPLOAD_CLOSED", message, { status: "COMPLETED" });
       }
       if (upload.status === "CONCATENATED") throw concatenated();
       if (upload.status !== "OPEN") return;

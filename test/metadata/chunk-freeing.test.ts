@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { freeClosedFiles } from "../../src/files/freeing.ts";
 import { addReferences, ChunkFreeingError } from "../../src/metadata/chunk-freeing.ts";
-import { StoredFile } from "../../src/metadata/file-record.ts";
+import { FileRecord } from "../../src/metadata/file-record.ts";
 import { readManifest } from "../../src/metadata/manifests.ts";
 import { idsOf, readAll, type TestBlob } from "../storage/blobs.ts";
 import { dialects } from "../support/databases.ts";
@@ -15,8 +15,8 @@ const CHUNKS = 3;
 /** A little after now, so that each round meets in other places. */
 const soon = (mostMs = 4) => sleep(randomInt(mostMs));
 
-async function close(scene: Scene, file: StoredFile): Promise<void> {
-  await scene.database.transaction((em) => em.nativeUpdate(StoredFile, { id: file.id }, { status: "DELETED" }));
+async function close(scene: Scene, file: FileRecord): Promise<void> {
+  await scene.database.transaction((em) => em.nativeUpdate(FileRecord, { id: file.id }, { status: "DELETED" }));
 }
 
 async function free(scene: Scene): Promise<void> {

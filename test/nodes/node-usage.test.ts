@@ -3,7 +3,7 @@ import { v7 } from "uuid";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { Database } from "../../src/database/database.ts";
-import { Chunk, ChunkReplica } from "../../src/metadata/chunk-record.ts";
+import { ChunkRecord, ReplicaRecord } from "../../src/metadata/chunk-record.ts";
 import { NodeUsageCounter } from "../../src/nodes/node-usage.ts";
 import { temporaryDirectory } from "../storage/blobs.ts";
 import { dialects, newDatabaseUrl } from "../support/databases.ts";
@@ -20,9 +20,9 @@ describe.each(dialects)("the usage of nodes on %s", (dialect) => {
     ]);
     await database.transaction(async (em) => {
       for (let from = 0; from < chunks.length; from += 1000)
-        await em.insertMany(Chunk, chunks.slice(from, from + 1000));
+        await em.insertMany(ChunkRecord, chunks.slice(from, from + 1000));
       for (let from = 0; from < replicas.length; from += 1000) {
-        await em.insertMany(ChunkReplica, replicas.slice(from, from + 1000));
+        await em.insertMany(ReplicaRecord, replicas.slice(from, from + 1000));
       }
     });
     const counter = new NodeUsageCounter(database);
@@ -33,7 +33,7 @@ describe.each(dialects)("the usage of nodes on %s", (dialect) => {
       node2: { chunks: 5000, bytes: (5000 * 5001) / 2 },
       node3: { chunks: 0, bytes: 0 },
     });
-    await database.transaction((em) => em.nativeDelete(ChunkReplica, { node: "node2" }));
+    await database.transaction((em) => em.nativeDelete(ReplicaRecord, { node: "node2" }));
     expect(await counter.latest(["node1", "node2", "node3"])).toBe(asked[0]);
   });
 });

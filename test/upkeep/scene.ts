@@ -7,8 +7,8 @@ import { expect, onTestFinished } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { User } from "../../src/accounts/user-record.ts";
 import { Database, type EntityManager } from "../../src/database/database.ts";
-import { StoredFile } from "../../src/metadata/file-record.ts";
-import { recordChunk, type StoredChunk } from "../../src/metadata/recorded-chunks.ts";
+import { FileRecord } from "../../src/metadata/file-record.ts";
+import { type RecordedChunk, recordChunk } from "../../src/metadata/recorded-chunks.ts";
 import { createLogger } from "../../src/setup/logging.ts";
 import { MissingBlobError } from "../../src/storage/blob-errors.ts";
 import { NodeSet } from "../../src/storage/cluster/node-set.ts";
@@ -16,7 +16,7 @@ import { ChunkRestorer } from "../../src/upkeep/chunk-restorer.ts";
 import type { NodePool } from "../../src/upkeep/node-pool.ts";
 import { RateLimiter } from "../../src/upkeep/rate-limiter.ts";
 import { RepairQueue } from "../../src/upkeep/repair-queue.ts";
-import { Repair } from "../../src/upkeep/repair-record.ts";
+import { RepairRecord } from "../../src/upkeep/repair-record.ts";
 import { openUpkeep, type Upkeep, type UpkeepOptions } from "../../src/upkeep/upkeep.ts";
 import { checksumsOf, makeBlob, readUntilEnd, type TestBlob, temporaryDirectory } from "../storage/blobs.ts";
 import { FaultyNode } from "../storage/faulty-node.ts";
@@ -42,7 +42,7 @@ export class Scene {
   readonly draining = new Set<string>();
   readonly logged: { level: string; facts: Record<string, unknown>; message: string }[] = [];
   readonly replicas: number;
-  readonly #file: StoredFile;
+  readonly #file: FileRecord;
   readonly #options: UpkeepOptions;
   #offset = 0;
 
@@ -50,7 +50,7 @@ export class Scene {
     database: Database,
     url: string,
     locals: LocalHarness[],
-    file: StoredFile,
+    file: FileRecord,
     replicas: number,
     options: UpkeepOptions,
   ) {
@@ -147,7 +147,7 @@ export class Scene {
   }
 
   /** Another open upload, of another user. */
-  upload(): Promise<StoredFile> {
+  upload(): Promise<FileRecord> {
     return this.database.transaction((em) => openUpload(em));
   }
 
@@ -156,13 +156,13 @@ export class Scene {
     const sha256 = createHash("sha256").update(bytes).digest();
     const offset = this.#offset;
     this.#offset += bytes.length;
-    const chunk: StoredChunk = { id, offset, size: bytes.length, sha256, checksums: checksumsOf(bytes), nodes };
+    const chunk: RecordedChunk = { id, offset, size: bytes.length, sha256, checksums: checksumsOf(bytes), nodes };
     expect(await recordChunk(this.database, file, chunk, new Date(Date.now() + 3600_000))).toBe("added");
   }
 
   /** Nobody can ask for the chunks any more. */
   async closeFile(): Promise<void> {
-    await this.database.transaction((em) => em.nativeUpdate(StoredFile, { id: this.#file.id }, { status: "ABORTED" }));
+    await this.database.transaction((em) => em.nativeUpdate(FileRecord, { id: this.#file.id }, { status: "ABORTED" }));
   }
 
   /** The nodes by the chunk's rows. */
@@ -199,8 +199,8 @@ export class Scene {
     return (await Promise.all(folders)).flat();
   }
 
-  queued(): Promise<Repair[]> {
-    return this.database.read((em) => em.find(Repair, {}, { orderBy: { chunkId: "asc" } }));
+  queued(): Promise<RepairRecord[]> {
+    return this.database.read((em) => em.find(RepairRecord, {}, { orderBy: { chunkId: "asc" } }));
   }
 
   /** No chunk is left, nor a blob. */
@@ -221,7 +221,7 @@ export class Scene {
 
   /** Makes the turn of everything in the queue come. */
   async hurry(): Promise<void> {
-    await this.database.transaction((em) => em.nativeUpdate(Repair, {}, { nextAttemptAt: new Date(0) }));
+    await this.database.transaction((em) => em.nativeUpdate(RepairRecord, {}, { nextAttemptAt: new Date(0) }));
   }
 }
 
@@ -232,7 +232,7 @@ export interface Running {
   upkeep: Upkeep;
 }
 
-async function openUpload(em: EntityManager): Promise<StoredFile> {
+async function openUpload(em: EntityManager): Promise<FileRecord> {
   const name = randomBytes(6).toString("hex");
   const createdAt = new Date();
   const user = em.create(User, {
@@ -246,7 +246,7 @@ async function openUpload(em: EntityManager): Promise<StoredFile> {
     createdAt,
     fileCount: 0,
   });
-  const file = em.create(StoredFile, {
+  const file = em.create(FileRecord, {
     id: uuidv7(),
     owner: user,
     filename: name,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { User } from "../../src/accounts/user-record.ts";
 import { forgetClosedFiles, freeClosedFiles } from "../../src/files/freeing.ts";
-import { StoredFile } from "../../src/metadata/file-record.ts";
+import { FileRecord } from "../../src/metadata/file-record.ts";
 import { readManifest } from "../../src/metadata/manifests.ts";
 import { AppendService } from "../../src/uploads/append-service.ts";
 import { ConcatenationService } from "../../src/uploads/concatenation-service.ts";
@@ -127,7 +127,7 @@ describe.each(dialects)("upkeep of sequential uploads on %s", (dialect) => {
     }
     for (const file of kept) await intake.expectWhole(file);
     const gone = parts.map(({ id }) => id);
-    const left = await intake.scene.database.read((em) => em.find(StoredFile, { id: { $in: [...gone, aborted.id] } }));
+    const left = await intake.scene.database.read((em) => em.find(FileRecord, { id: { $in: [...gone, aborted.id] } }));
     expect(left).toEqual([]);
     const blobs = new Set<string>();
     for (const { node } of intake.scene.locals.values()) for (const id of await idsOf(node)) blobs.add(id);

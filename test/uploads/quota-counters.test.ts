@@ -8,9 +8,9 @@ import { databaseOptions } from "../../mikro-orm.config.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { User } from "../../src/accounts/user-record.ts";
 import { Database } from "../../src/database/database.ts";
-import { StowageError } from "../../src/errors.ts";
+import { ApiError } from "../../src/errors.ts";
 import { FileService } from "../../src/files/file-service.ts";
-import type { StoredFile } from "../../src/metadata/file-record.ts";
+import type { FileRecord } from "../../src/metadata/file-record.ts";
 import { appendChunks, recordChunk } from "../../src/metadata/recorded-chunks.ts";
 import type { StorageNode } from "../../src/storage/storage-node.ts";
 import { AppendService } from "../../src/uploads/append-service.ts";
@@ -99,7 +99,7 @@ class Instance {
   }
 
   /** With an upload whose size isn't known: adds a chunk, or tells the size. */
-  async #goOn(random: SeededRandom, user: User, upload: StoredFile): Promise<void> {
+  async #goOn(random: SeededRandom, user: User, upload: FileRecord): Promise<void> {
     const chosen = random.integer(1, 6);
     if (chosen <= 2) {
       const size = upload.receivedBytes + random.integer(0, 2) * 10_000;
@@ -156,7 +156,7 @@ test.each(dialects)(
             await instance.act(random, user, ids);
             count("OK");
           } catch (error) {
-            if (!(error instanceof StowageError) || !expected.has(error.code)) throw error;
+            if (!(error instanceof ApiError) || !expected.has(error.code)) throw error;
             count(error.code);
           }
           if (act % 4 === 0) await check();

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService, SignedIn } from "../../accounts/account-service.ts";
-import { BadUserInputError, StowageError } from "../../errors.ts";
+import { ApiError, BadUserInputError } from "../../errors.ts";
 import { expectBody } from "../body/parsed-body.ts";
 import { clientOf } from "../connections/connection-limits.ts";
 import { isFromPage, requestToken, saysFromPage } from "./request-token.ts";
@@ -51,9 +51,9 @@ async function refuseOtherOrigins(request: FastifyRequest): Promise<void> {
   const isElsewhere = origin === undefined || !saysFromPage(request) || request.headers["sec-fetch-site"] !== undefined;
   if (!isElsewhere) {
     const message = `The page is at ${origin}, and the request came to Stowage with 'Host: ${host}'. A reverse proxy in between has to pass the Host on: in nginx, 'proxy_set_header Host $http_host;'.`;
-    throw new StowageError("FORBIDDEN", message, { origin, host });
+    throw new ApiError("FORBIDDEN", message, { origin, host });
   }
-  throw new StowageError("FORBIDDEN", "This is for Stowage's own page. Use GraphQL's login, register and logout.");
+  throw new ApiError("FORBIDDEN", "This is for Stowage's own page. Use GraphQL's login, register and logout.");
 }
 
 function answerWithCookie(request: FastifyRequest, reply: FastifyReply, session: SignedIn) {

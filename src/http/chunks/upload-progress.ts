@@ -1,9 +1,9 @@
-import type { StoredFile } from "../../metadata/file-record.ts";
+import type { FileRecord } from "../../metadata/file-record.ts";
 import { chunksInAll } from "../../uploads/chunk-plan.ts";
 import { integer } from "../openapi.ts";
 
 /** How far an upload is, as the REST side answers it. */
-export function uploadProgress(upload: StoredFile) {
+export function uploadProgress(upload: FileRecord) {
   const { id, size, chunkSize, receivedChunks, receivedBytes, expiresAt } = upload;
   const status = upload.status === "COMPLETE" ? "COMPLETED" : upload.status;
   return { id, status, size, chunkSize, totalChunks: chunksInAll(upload), receivedChunks, receivedBytes, expiresAt };

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { parseItem } from "structured-headers";
-import type { StoredFile } from "../../metadata/file-record.ts";
+import type { FileRecord } from "../../metadata/file-record.ts";
 import { header } from "../request-header.ts";
 
 /** The iteration of the draft that is served; the draft bumps it when old and new don't understand each other. */
@@ -44,14 +44,14 @@ function bareItem(request: FastifyRequest, name: string): unknown {
 }
 
 /** Section 4.1.4. Whatever is complete doesn't expire. */
-export function uploadLimit(maxFileSize: number, upload?: StoredFile): string {
+export function uploadLimit(maxFileSize: number, upload?: FileRecord): string {
   if (upload?.status !== "OPEN") return `max-size=${maxFileSize}`;
   const seconds = Math.max(0, Math.floor((upload.expiresAt.getTime() - Date.now()) / 1000));
   return `max-size=${maxFileSize}, max-age=${seconds}`;
 }
 
 /** For each answer that tells how an upload stands. */
-export function stateHeaders(upload: StoredFile, maxFileSize: number): Record<string, string> {
+export function stateHeaders(upload: FileRecord, maxFileSize: number): Record<string, string> {
   return {
     "upload-complete": upload.status === "COMPLETE" ? "?1" : "?0",
     "upload-offset": String(upload.receivedBytes),

@@ -1,5 +1,5 @@
-import { StowageError } from "../../errors.ts";
-import type { StoredFile } from "../../metadata/file-record.ts";
+import { ApiError } from "../../errors.ts";
+import type { FileRecord } from "../../metadata/file-record.ts";
 import type { SequentialRequest } from "../sequential/sequential-request.ts";
 import { sendInterim } from "./interim-response.ts";
 import type { Stretch } from "./upload-length.ts";
@@ -11,17 +11,17 @@ import { inconsistentLength, mismatchingOffset } from "./upload-problem.ts";
  */
 export async function takeBytes(
   { request, reply, user, body, services }: SequentialRequest,
-  upload: StoredFile,
+  upload: FileRecord,
   { offset, isLast }: Stretch,
   declared: number | undefined,
-): Promise<StoredFile> {
+): Promise<FileRecord> {
   const { bytes, length } = body;
   const size = upload.sizeKnown ? undefined : declared;
   const onKept = (end: number) => void sendInterim(request, reply, { "upload-offset": String(end) });
   try {
     return await services.appends.append(user, upload, { offset, size, bytes, length, isLast, onKept });
   } catch (error) {
-    if (!(error instanceof StowageError)) throw error;
+    if (!(error instanceof ApiError)) throw error;
     const { expected } = error.facts;
     if (error.code === "OFFSET_MISMATCH" && typeof expected === "number") throw mismatchingOffset(expected, offset);
     if (error.code === "UPLOAD_INCOMPLETE") {

@@ -1,4 +1,4 @@
-import type { StoredFile } from "../../metadata/file-record.ts";
+import type { FileRecord } from "../../metadata/file-record.ts";
 import type { SequentialRequest } from "../sequential/sequential-request.ts";
 import { integerItem } from "./resumable-headers.ts";
 import { inconsistentLength } from "./upload-problem.ts";
@@ -31,7 +31,7 @@ export function checkLength(
   { body }: SequentialRequest,
   { offset }: Stretch,
   declared: number | undefined,
-  upload?: StoredFile,
+  upload?: FileRecord,
 ): void {
   const known = upload?.sizeKnown ? upload.size : undefined;
   if (known !== undefined && declared !== undefined && declared !== known) {

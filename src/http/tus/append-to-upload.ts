@@ -1,5 +1,5 @@
 import type { FastifyReply } from "fastify";
-import { BadUserInputError, StowageError } from "../../errors.ts";
+import { ApiError, BadUserInputError } from "../../errors.ts";
 import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
 import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders } from "./tus-headers.ts";
 import { isFinal } from "./upload-concat.ts";
@@ -19,7 +19,7 @@ export async function appendToUpload({
   const checksum = checksumClaim(request);
   const found = await services.appends.find(user, uploadId(request));
   if (found.status === "COMPLETE" && isFinal((await services.uploads.creation(found))?.concat)) {
-    throw new StowageError("FORBIDDEN", "A final upload is complete from the beginning.");
+    throw new ApiError("FORBIDDEN", "A final upload is complete from the beginning.");
   }
   const { bytes, length } = body;
   const upload = await services.appends.append(user, found, { offset, size, checksum, bytes, length });

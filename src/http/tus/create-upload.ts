@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
-import type { StoredFile } from "../../metadata/file-record.ts";
+import type { FileRecord } from "../../metadata/file-record.ts";
 import type { UploadRequest } from "../../uploads/upload-request.ts";
 import type { Creation } from "../../uploads/upload-service.ts";
 import { header } from "../request-header.ts";
@@ -53,7 +53,7 @@ async function createWithBytes(
   { request, user, services, body }: SequentialRequest,
   upload: UploadRequest,
   creation: Creation,
-): Promise<StoredFile> {
+): Promise<FileRecord> {
   body.checkType(OFFSET_OCTET_STREAM);
   const checksum = checksumClaim(request);
   const begun = await services.uploads.begin(user, upload, creation);
@@ -71,7 +71,7 @@ function createFinal(
   { request, user, services, body }: SequentialRequest,
   concatenation: NamedContent & { partIds: string[] },
   creation: Creation,
-): Promise<StoredFile> {
+): Promise<FileRecord> {
   const sent = ["upload-length", "upload-defer-length"].find((name) => header(request, name) !== undefined);
   if (sent !== undefined || !body.isEmpty) {
     const message = "A final upload has the bytes of its parts, and their length: send neither.";

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
-import type { StoredFile } from "../../metadata/file-record.ts";
+import type { FileRecord } from "../../metadata/file-record.ts";
 import { type ChecksumClaim, checksumAlgorithms } from "../../uploads/body-checksum.ts";
 import { header } from "../request-header.ts";
 
@@ -69,7 +69,7 @@ export function checksumClaim(request: FastifyRequest): ChecksumClaim | undefine
 }
 
 /** For each answer that tells how an upload stands. Whatever is complete doesn't expire. */
-export function progressHeaders(upload: StoredFile): Record<string, string> {
+export function progressHeaders(upload: FileRecord): Record<string, string> {
   return {
     "upload-offset": String(upload.receivedBytes),
     ...(upload.status === "OPEN" && { "upload-expires": upload.expiresAt.toUTCString() }),

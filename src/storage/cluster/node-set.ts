@@ -12,7 +12,7 @@ import type {
 } from "../storage-node.ts";
 import { everyOne } from "./every-one.ts";
 import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
-import { inTime, NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
+import { inTime, NodeTimeoutError, type StepLimits, settleInTime } from "./patience.ts";
 import { rankNodes } from "./placement.ts";
 import { nothingStored, type Replica, ReplicatedWriter, type WriterHost } from "./replicated-writer.ts";
 
@@ -242,7 +242,7 @@ export class NodeSet implements StorageNode {
     });
   }
 
-  #patience(have: number): Patience {
+  #patience(have: number): StepLimits {
     const enough = (this.#quorum ?? this.replicas) - have;
     return { timeoutMs: this.#timeoutMs, enough, graceMs: this.#timeoutMs * GRACE };
   }

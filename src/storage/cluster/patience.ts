@@ -23,7 +23,7 @@ export function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   });
 }
 
-export interface Patience {
+export interface StepLimits {
   /** For each step of a node's, milliseconds. */
   timeoutMs: number;
   /** When as many have succeeded, the others get no more than `graceMs`. */
@@ -33,7 +33,7 @@ export interface Patience {
 }
 
 /** Waits for all as `Promise.allSettled` does, but for each only as long as patience lasts. */
-export function settleInTime<T>(work: readonly Promise<T>[], patience: Patience): Promise<PromiseSettledResult<T>[]> {
+export function settleInTime<T>(work: readonly Promise<T>[], patience: StepLimits): Promise<PromiseSettledResult<T>[]> {
   return new Promise((resolve) => {
     let waitedMs = patience.timeoutMs;
     const outcomes = work.map((): PromiseSettledResult<T> | undefined => undefined);

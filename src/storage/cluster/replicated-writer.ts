@@ -2,7 +2,7 @@ import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError
 import { BlobExistsError, SlowSenderError, WrongByteCountError } from "../blob-errors.ts";
 import type { BlobEnd, BlobWriter, PhysicalNode, StorageNode } from "../storage-node.ts";
 import { copyBlob } from "./copy-blob.ts";
-import { NodeTimeoutError, type Patience, settleInTime } from "./patience.ts";
+import { NodeTimeoutError, type StepLimits, settleInTime } from "./patience.ts";
 
 export interface Replica {
   node: PhysicalNode;
@@ -15,7 +15,7 @@ export interface WriterHost extends Pick<StorageNode, "read"> {
   readonly replicas: number;
   /** Copies without which a blob is refused; null for as many as can be had. */
   readonly quorum: number | null;
-  readonly patience: Patience;
+  readonly patience: StepLimits;
   /** The nodes that take the blob, the preferred first, except those named. */
   place(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[];
   /** Whether a node has room for so many bytes, except those named. */

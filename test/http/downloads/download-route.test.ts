@@ -10,7 +10,7 @@ import { runInNewContext } from "node:vm";
 import { parse as parseDisposition } from "content-disposition";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { DataUnavailableError, NotFoundError, StowageError, UnauthenticatedError } from "../../../src/errors.ts";
+import { ApiError, DataUnavailableError, NotFoundError, UnauthenticatedError } from "../../../src/errors.ts";
 import type { DownloadableFile } from "../../../src/files/download-service.ts";
 import { type Downloads, registerDownloadRoute } from "../../../src/http/downloads/download-route.ts";
 import type { ByteRange } from "../../../src/storage/storage-node.ts";
@@ -111,7 +111,7 @@ async function serve(fake: FakeDownloads): Promise<void> {
     responses.push(reply.statusCode);
   });
   app.setErrorHandler((error, _, reply) => {
-    if (!(error instanceof StowageError)) return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR" });
+    if (!(error instanceof ApiError)) return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR" });
     return reply.code(STATUS[error.code] ?? 500).send({ code: error.code, message: error.message, ...error.facts });
   });
   registerDownloadRoute(app, fake);
