@@ -21,9 +21,7 @@ export function family(root: number): number[] {
     }
   }
   const members = [root];
-  for (const member of members) {
-    for (const [pid, parent] of parents) if (parent === member) members.push(pid);
-  }
+  for (const member of members) for (const [pid, parent] of parents) if (parent === member) members.push(pid);
   return members;
 }
 

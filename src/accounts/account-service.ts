@@ -160,9 +160,7 @@ export class AccountService {
     const same = user.usernameKey === usernameKey && user.emailKey === emailKey;
     // Verified in any case: how long it takes doesn't tell whose address it is.
     const matches = await this.#passwords.verify(same ? user.passwordHash : undefined, password, client);
-    if (matches) {
-      return this.#database.transaction((em) => this.#issueToken(em, user));
-    }
+    if (matches) return this.#database.transaction((em) => this.#issueToken(em, user));
     const [field, what] = user.usernameKey === usernameKey ? ["username", "username"] : ["email", "email address"];
     throw new ApiError("CONFLICT", `This ${what} is taken.`, { field });
   }

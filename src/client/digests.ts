@@ -1,4 +1,4 @@
-import { plainSha256 } from "./plain-sha256.ts";
+import { sha256 as plainSha256 } from "@noble/hashes/sha2.js";
 
 /** Bytes of a SHA-256. */
 const LENGTH = 32;

@@ -11,7 +11,7 @@ export class CopiesTurn {
   /** Called between two holdings of the lease. @throws the signal's reason */
   async end(signal?: AbortSignal): Promise<void> {
     if (performance.now() < this.#restAt) return;
-    await sleep(REST_MS, undefined, { ...(signal && { signal }) }).catch(() => signal?.throwIfAborted());
+    await sleep(REST_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
     this.#restAt = performance.now() + WORK_MS;
   }
 }

@@ -84,7 +84,7 @@ export class Drainer {
    */
   async drainNode(name: string, { signal, onWait, ...options }: DrainOptions = {}): Promise<DrainProgress> {
     let progress: DrainProgress | undefined;
-    const waiting = { ...(signal && { signal }), ...(onWait && { onWait }) };
+    const waiting = { signal, onWait };
     await this.#context.leases.wait(
       LEASE,
       async (lease) => {
@@ -127,7 +127,7 @@ export class Drainer {
           const outcomes = await pLimit(CHUNKS_AT_ONCE).map(page, ({ id }) => settle(move(id, lease)));
           for (const outcome of outcomes) if (outcome !== null) throw outcome.error;
         },
-        { ...waiting, ...(signal && { signal }) },
+        { ...waiting, signal },
       );
       if (isOver) return progress;
       last = page.at(-1)?.id ?? last;

@@ -90,10 +90,10 @@ export class Leases {
   /** Like `hold`, but waits for it. @throws the signal's reason when that aborts first */
   async wait(name: string, work: (lease: HeldLease) => Promise<void>, options: WaitOptions = {}): Promise<void> {
     const { signal, onWait } = options;
-    while (!(await this.hold(name, work, { ...(signal && { signal }) }))) {
+    while (!(await this.hold(name, work, { signal }))) {
       signal?.throwIfAborted();
       onWait?.(name);
-      await sleep(RETRY_MS, undefined, { ...(signal && { signal }) });
+      await sleep(RETRY_MS, undefined, { signal });
     }
   }
 

@@ -53,7 +53,7 @@ export class Rebalancer {
    */
   async rebalance({ signal, onWait, ...options }: RebalanceOptions = {}): Promise<RebalanceProgress> {
     let progress: RebalanceProgress | undefined;
-    const waiting = { ...(signal && { signal }), ...(onWait && { onWait }) };
+    const waiting = { signal, onWait };
     await this.#context.leases.wait(
       LEASE,
       async (lease) => {

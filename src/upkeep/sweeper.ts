@@ -21,7 +21,7 @@ export class Sweeper {
   async run(signal: AbortSignal, restMs?: number, ageMs?: number): Promise<void> {
     // After a jump, all that is under way may look as old as an orphan.
     if (!clockWatch.isSettled(ageMs ?? ORPHAN_AGE_MS) || !(await mayExpire(this.#context.database))) return;
-    const options = { signal, ...(ageMs !== undefined && { ageMs }) };
+    const options = { signal, ageMs };
     await this.#context.leases.hold(
       LEASE,
       async (lease) => {
@@ -29,7 +29,7 @@ export class Sweeper {
         for (const { name } of await this.#context.pool.usable())
           await this.#sweep(name, { ...options, signal: lease.signal });
       },
-      { signal, ...(restMs !== undefined && { restMs }) },
+      { signal, restMs },
     );
   }
 

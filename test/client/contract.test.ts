@@ -55,9 +55,7 @@ test("each operations.ts is what schema.graphql and its operations.graphql give"
   // They come in the order in which they were ready.
   const generated = (await generate({ ...config, silent: true }, false)) as { filename: string; content: string }[];
   expect(generated.map(({ filename }) => filename).sort()).toEqual(Object.keys(config.generates).sort());
-  for (const { filename, content } of generated) {
-    expect(content, filename).toBe(readFileSync(filename, "utf8"));
-  }
+  for (const { filename, content } of generated) expect(content, filename).toBe(readFileSync(filename, "utf8"));
 });
 
 test("the client knows the server's error codes", () => {

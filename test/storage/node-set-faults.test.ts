@@ -65,9 +65,7 @@ describe("a node that stalls", () => {
       disk("node1").stall.add("read");
       disk("node1").failAfter = after;
       // Until the random choice has met node1.
-      while ((await set.status())[0]?.state === "UP") {
-        expect((await readAll(set, blob)).equals(blob.bytes)).toBe(true);
-      }
+      while ((await set.status())[0]?.state === "UP") expect((await readAll(set, blob)).equals(blob.bytes)).toBe(true);
       disk("node1").calls.length = 0;
       await readAll(set, blob);
       expect(disk("node1").calls).toEqual([]);

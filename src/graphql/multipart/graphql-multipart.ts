@@ -94,9 +94,7 @@ async function readField(
         `The ‘${part.name}’ multipart field value exceeds the ${maxFieldSize} byte size limit.`,
       );
     }
-    if (part.name === name) {
-      return text;
-    }
+    if (part.name === name) return text;
   }
   throw new RequestBodyError(400, `Missing multipart field ‘${name}’ (${SPEC}).`);
 }
@@ -151,9 +149,7 @@ function parseMap(text: string): MappedFile[] {
     );
   }
   const entries = Object.entries(map);
-  if (entries.length > 1) {
-    throw tooManyFiles();
-  }
+  if (entries.length > 1) throw tooManyFiles();
   return entries.map(([fieldName, paths]) => {
     const entry = `the ‘map’ multipart field entry key ‘${fieldName}’ array`;
     if (!Array.isArray(paths)) {
@@ -183,9 +179,7 @@ function placeUpload(operations: object, { fieldName, paths }: MappedFile, uploa
 function replaceNull(root: object, keys: string[], upload: Upload): boolean {
   let holder: unknown = root;
   for (const [index, key] of keys.entries()) {
-    if (!isObject(holder) || key === "__proto__" || !Object.hasOwn(holder, key)) {
-      return false;
-    }
+    if (!isObject(holder) || key === "__proto__" || !Object.hasOwn(holder, key)) return false;
     if (index < keys.length - 1) {
       holder = holder[key];
     } else if (holder[key] === null) {
@@ -206,9 +200,7 @@ async function receiveFile(
   try {
     let others = 0;
     for (let part = await reader.nextPart(); part !== null; part = await reader.nextPart()) {
-      if (part.isFile && others > 0) {
-        throw tooManyFiles();
-      }
+      if (part.isFile && others > 0) throw tooManyFiles();
       if (part.isFile && part.name === fieldName) {
         // The class is the stock library's, whose files lie on disk; what it hands on is ours.
         upload.resolve(openUpload(reader, part, options) as unknown as FileUpload);
@@ -229,9 +221,7 @@ function openUpload(
 ): StreamedUpload {
   let opened = false;
   const open = () => {
-    if (bytes.failure !== undefined) {
-      throw bytes.failure;
-    }
+    if (bytes.failure !== undefined) throw bytes.failure;
     if (opened) {
       const message = `The uploaded file ‘${part.name}’ streams from the client: it can be read only once.`;
       throw new RequestBodyError(400, message);
@@ -271,9 +261,7 @@ async function* readFile(
       yield piece;
     }
     for (let next = await reader.nextPart(); next !== null; next = await reader.nextPart()) {
-      if (next.isFile) {
-        throw tooManyFiles();
-      }
+      if (next.isFile) throw tooManyFiles();
     }
   } catch (error) {
     throw asRequestError(error);

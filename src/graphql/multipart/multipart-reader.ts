@@ -48,9 +48,7 @@ export class MultipartReader {
 
   /** The next part, once its header has arrived; null after the last. */
   async nextPart(): Promise<MultipartPart | null> {
-    if (this.#state === "end") {
-      return null;
-    }
+    if (this.#state === "end") return null;
     return this.#exclusively(async () => {
       this.#part = undefined;
       await this.#skip();
@@ -70,9 +68,7 @@ export class MultipartReader {
     let opened = false;
     const bytes = {
       [Symbol.asyncIterator]: () => {
-        if (opened) {
-          throw new Error("The part's body can be read only once.");
-        }
+        if (opened) throw new Error("The part's body can be read only once.");
         opened = true;
         return this.#readBody(description);
       },
@@ -82,24 +78,16 @@ export class MultipartReader {
 
   async *#readBody(part: object): AsyncGenerator<Buffer, void, undefined> {
     for (;;) {
-      if (this.#part !== part) {
-        throw new Error("The part's body was skipped: the next part was asked for.");
-      }
+      if (this.#part !== part) throw new Error("The part's body was skipped: the next part was asked for.");
       const piece = await this.#exclusively(() => this.#nextPiece());
-      if (piece === null) {
-        return;
-      }
+      if (piece === null) return;
       yield piece;
     }
   }
 
   async #exclusively<T>(read: () => Promise<T>): Promise<T> {
-    if (this.#failure !== undefined) {
-      throw this.#failure;
-    }
-    if (this.#busy) {
-      throw new Error("The multipart body is being read already.");
-    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#busy) throw new Error("The multipart body is being read already.");
     this.#busy = true;
     try {
       return await read();
@@ -145,9 +133,7 @@ export class MultipartReader {
 
   /** The next bytes before a delimiter, null at a delimiter, or undefined if telling takes another read. */
   #scan(): Buffer | null | undefined {
-    if (this.#matched > 0) {
-      return this.#scanStraddling();
-    }
+    if (this.#matched > 0) return this.#scanStraddling();
     const buffer = this.#buffer;
     const start = this.#position;
     const found = buffer.indexOf(this.#delimiter, start);
@@ -177,9 +163,7 @@ export class MultipartReader {
     }
     this.#position = start + length;
     this.#matched = matched + length;
-    if (this.#matched < delimiter.length) {
-      return undefined;
-    }
+    if (this.#matched < delimiter.length) return undefined;
     this.#matched = 0;
     return null;
   }
@@ -190,9 +174,7 @@ export class MultipartReader {
     const end = buffer.length;
     let start = buffer.indexOf(CR, Math.max(this.#position, end - this.#delimiter.length + 1));
     while (start !== -1) {
-      if (buffer.compare(this.#delimiter, 0, end - start, start, end) === 0) {
-        return start;
-      }
+      if (buffer.compare(this.#delimiter, 0, end - start, start, end) === 0) return start;
       start = buffer.indexOf(CR, start + 1);
     }
     return end;
@@ -200,12 +182,8 @@ export class MultipartReader {
 
   /** What stands between a delimiter and the empty line that ends the header; null after the closing delimiter. */
   async #readHeader(): Promise<string | null> {
-    while (this.#buffer.length - this.#position < 2) {
-      await this.#append();
-    }
-    if (this.#buffer[this.#position] === DASH && this.#buffer[this.#position + 1] === DASH) {
-      return null;
-    }
+    while (this.#buffer.length - this.#position < 2) await this.#append();
+    if (this.#buffer[this.#position] === DASH && this.#buffer[this.#position + 1] === DASH) return null;
     let searched = 0;
     for (;;) {
       const start = this.#position;
@@ -233,12 +211,8 @@ export class MultipartReader {
   async #read(): Promise<Buffer> {
     for (;;) {
       const { done, value } = await this.#source.next();
-      if (done) {
-        throw new MultipartError(TRUNCATED);
-      }
-      if (value.length > 0) {
-        return value;
-      }
+      if (done) throw new MultipartError(TRUNCATED);
+      if (value.length > 0) return value;
     }
   }
 }
@@ -248,9 +222,7 @@ async function readText(bytes: AsyncIterable<Buffer>, maxBytes: number): Promise
   let size = 0;
   for await (const piece of bytes) {
     size += piece.length;
-    if (size > maxBytes) {
-      return null;
-    }
+    if (size > maxBytes) return null;
     pieces.push(Buffer.from(piece));
   }
   return Buffer.concat(pieces, size).toString("utf8");

@@ -23,9 +23,7 @@ export function boundaryOf(contentType: string | undefined): string {
     throw new MultipartError("The request's Content-Type is not multipart/form-data.");
   }
   const boundary = parameters?.get("boundary");
-  if (boundary === undefined) {
-    throw new MultipartError("The request's Content-Type names no boundary.");
-  }
+  if (boundary === undefined) throw new MultipartError("The request's Content-Type names no boundary.");
   if (!/^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/.test(boundary)) {
     throw new MultipartError("The request's Content-Type names an invalid boundary.");
   }
@@ -55,9 +53,7 @@ export function describePart(header: string): PartDescription {
 /** An empty one counts as none, as it does for busboy. */
 function filenameOf(parameters: Map<string, string> | undefined): string | undefined {
   const extended = parameters?.get("filename*");
-  if (extended) {
-    return decodeExtended(extended);
-  }
+  if (extended) return decodeExtended(extended);
   const given = parameters?.get("filename");
   return given ? unescapeFormData(given) : undefined;
 }
@@ -76,9 +72,7 @@ function parseHeader(header: string): Map<string, string> {
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || /[\0-\x08\x0a-\x1f\x7f]/.test(line)) {
       throw new MultipartError("Malformed part header.");
     }
-    if (!fields.has(name)) {
-      fields.set(name, line.slice(colon + 1).trim());
-    }
+    if (!fields.has(name)) fields.set(name, line.slice(colon + 1).trim());
   }
   return fields;
 }

@@ -1,3 +1,4 @@
+import { parseCookie, stringifySetCookie } from "cookie";
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 const SECONDS = 1000;
@@ -7,13 +8,14 @@ function cookieName({ protocol }: FastifyRequest): string {
   return protocol === "https" ? "__Host-stowage" : "stowage";
 }
 
-function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAgeSeconds: number): void {
-  const secure = request.protocol === "https" ? "; Secure" : "";
-  const attributes = `Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
-  void reply.header("set-cookie", `${cookieName(request)}=${value}; ${attributes}`);
+/** Sets a cookie out of reach of scripts, which is never sent along by another site. */
+function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number): void {
+  const secure = request.protocol === "https";
+  const attributes = { path: "/", maxAge, httpOnly: true, sameSite: "strict", secure } as const;
+  const cookie = stringifySetCookie({ name: cookieName(request), value, ...attributes });
+  void reply.header("set-cookie", cookie);
 }
 
-/** Out of reach of scripts, and never sent along by another site. */
 export function writeSessionCookie(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -28,10 +30,5 @@ export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply)
 }
 
 export function readSessionCookie(request: FastifyRequest): string | undefined {
-  const name = cookieName(request);
-  for (const pair of request.headers.cookie?.split(";") ?? []) {
-    const [key, value] = pair.trim().split("=", 2);
-    if (key === name && value) return value;
-  }
-  return undefined;
+  return parseCookie(request.headers.cookie ?? "")[cookieName(request)] || undefined;
 }

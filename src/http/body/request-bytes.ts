@@ -37,15 +37,11 @@ export class RequestBytes extends SlabReader {
   #drop(allowance: number): Promise<void> {
     const request = this.#request;
     if (!this.isAllRead) this.fail(new RequestBodyError(400, "The request was answered before its file was read."));
-    if (this.ended || request.destroyed || awaitsContinue(request)) {
-      return Promise.resolve();
-    }
+    if (this.ended || request.destroyed || awaitsContinue(request)) return Promise.resolve();
     let left = allowance;
     request.on("data", (read: Buffer) => {
       left -= read.length;
-      if (left < 0) {
-        request.destroy();
-      }
+      if (left < 0) request.destroy();
       freeRead(read);
     });
     return new Promise((resolve) => {

@@ -52,9 +52,7 @@ export function registerDownloadRoute(app: FastifyInstance, downloads: Downloads
 
 function readQuery(query: Record<string, unknown>): { secret: string | undefined; disposition: Disposition } {
   const { secret, disposition = "attachment" } = query;
-  if (secret !== undefined && typeof secret !== "string") {
-    throw new BadUserInputError("secret", "Give one secret.");
-  }
+  if (secret !== undefined && typeof secret !== "string") throw new BadUserInputError("secret", "Give one secret.");
   if (disposition !== "attachment" && disposition !== "inline") {
     throw new BadUserInputError("disposition", "The disposition is 'attachment' or 'inline'.");
   }

@@ -24,9 +24,7 @@ export async function takeBytes(
     if (!(error instanceof ApiError)) throw error;
     const { expected } = error.facts;
     if (error.code === "OFFSET_MISMATCH" && typeof expected === "number") throw mismatchingOffset(expected, offset);
-    if (error.code === "UPLOAD_INCOMPLETE") {
-      throw inconsistentLength("The bytes ended before the upload's length.");
-    }
+    if (error.code === "UPLOAD_INCOMPLETE") throw inconsistentLength("The bytes ended before the upload's length.");
     const whole = upload.sizeKnown ? upload.size : declared;
     if (error.code === "FILE_TOO_LARGE" && whole !== undefined && whole <= services.maxFileSize) {
       // Section 4.4.2: once the offset exceeds the length, the upload resource is invalid.

@@ -97,9 +97,7 @@ export class ReplicatedWriter implements BlobWriter {
     });
     if (failed.length === 0) return;
     signal?.throwIfAborted();
-    for (const { error } of failed) {
-      if (SENDERS.some((kind) => error instanceof kind)) throw error;
-    }
+    for (const { error } of failed) if (SENDERS.some((kind) => error instanceof kind)) throw error;
     for (const { node, error } of failed) {
       this.#failures.push(error);
       this.#host.failed(id, node, error, what);

@@ -38,16 +38,4 @@ async function probe(delayMs: number): Promise<void> {
   else void probe(Math.min(delayMs * 1.5, LONGEST_DELAY_MS));
 }
 
-/** Resolves when the server is within reach; at once where it is. */
-export async function untilConnected(): Promise<void> {
-  while (connection.get() === "lost") {
-    await new Promise<void>((resolve) => {
-      const stop = connection.subscribe(() => {
-        stop();
-        resolve();
-      });
-    });
-  }
-}
-
 window.addEventListener("offline", connectionFailed);

@@ -22,9 +22,7 @@ const MIB = 1024 * 1024;
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
-  for (const close of closers.splice(0)) {
-    await close();
-  }
+  for (const close of closers.splice(0)) await close();
 });
 
 async function* copies({ bytes }: StreamedUpload): AsyncGenerator<Buffer> {
@@ -149,9 +147,7 @@ function closed(emitter: NodeJS.EventEmitter): Promise<void> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) {
-    await delay(5);
-  }
+  while (!condition()) await delay(5);
 }
 
 describe("operations", () => {

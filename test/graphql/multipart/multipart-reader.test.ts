@@ -72,9 +72,7 @@ async function decode(pieces: Buffer[]): Promise<Sent[]> {
 
 async function onlyPart(text: string): Promise<MultipartPart> {
   const part = await readerOf(message([text])).nextPart();
-  if (part === null) {
-    throw new Error("There is no part.");
-  }
+  if (part === null) throw new Error("There is no part.");
   return part;
 }
 
