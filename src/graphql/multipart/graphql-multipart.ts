@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import { Readable } from "node:stream";
 import { type FileUpload, GRAPHQL_MULTIPART_REQUEST_SPEC_URL as SPEC, Upload } from "graphql-upload-ts";
 import { RequestBodyError, tooLarge } from "../../http/body/request-body-error.ts";
 import { RequestBytes } from "../../http/body/request-bytes.ts";
@@ -13,8 +12,8 @@ export interface MultipartRequestLimits {
 }
 
 /**
- * What an Upload variable resolves to: a file on its way from the client. It is read as it arrives, so once only,
- * either by `bytes` or by `createReadStream`; a second reading throws at its start.
+ * What an Upload variable resolves to: a file on its way from the client. It is read as it arrives, so once only: a
+ * second reading throws at its start.
  */
 export interface StreamedUpload {
   readonly fieldName: string;
@@ -28,7 +27,6 @@ export interface StreamedUpload {
    * is the reader's until it asks for the next one.
    */
   readonly bytes: AsyncIterable<Buffer>;
-  createReadStream(options?: { encoding?: BufferEncoding; highWaterMark?: number }): Readable;
 }
 
 export interface MultipartRequest {
@@ -235,14 +233,7 @@ function openUpload(
     mimetype: part.contentType,
     encoding: part.encoding,
     bytes: { [Symbol.asyncIterator]: open },
-    createReadStream: (options) =>
-      Readable.from(copies(open()), { highWaterMark: 64 * 1024, ...options, objectMode: false }),
   };
-}
-
-/** A stream asks for the next buffer before its reader is done with the last. */
-async function* copies(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  for await (const piece of bytes) yield Buffer.from(piece);
 }
 
 /** Looks past the file's end before it ends, so that no reader takes for good what came with a second file. */
