@@ -40,7 +40,12 @@ describe("the page's session", () => {
   test("registration and sign-in set a cookie that scripts can't read, and tell them no token", async () => {
     const { username, body, pair, name, attributes, response } = await signIn();
     expect(name).toBe("stowage");
-    expect(attributes.sort()).toEqual(["HttpOnly", expect.stringMatching(/^Max-Age=\d+$/), "Path=/", "SameSite=Strict"]);
+    expect(attributes.sort()).toEqual([
+      "HttpOnly",
+      expect.stringMatching(/^Max-Age=\d+$/),
+      "Path=/",
+      "SameSite=Strict",
+    ]);
     expect(JSON.stringify(body)).not.toContain(pair.split("=")[1]);
     expect(response.headers.get("cache-control")).toBe("no-store");
     const again = await send("POST", "/session", FROM_PAGE, { login: username, password: PASSWORD });
