@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { homeOf } from "../metadata/manifests.ts";
 import { NODES_INTERVAL_MS } from "../setup/storage-setup.ts";
+import { count } from "../terminal/format.ts";
 import type { RestoreOutcome } from "../upkeep/chunk-restorer.ts";
 import { AdminError } from "./admin-error.ts";
 import { type CommandContext, waitPolitely } from "./command-context.ts";
-import { count } from "./format.ts";
 
 /** Servers that look every few seconds know by then. */
 const ALL_KNOW_MS = NODES_INTERVAL_MS + 1_000;

@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ApiError } from "../errors.ts";
-import { onEndSignal } from "../runtime/end-signals.ts";
 import { BackgroundJobs } from "../setup/background-jobs.ts";
 import { type Config, readConfig } from "../setup/config.ts";
 import { ConfigError } from "../setup/config-error.ts";
 import { createLogger } from "../setup/logging.ts";
 import { nodeJobs, setUpStorage } from "../setup/storage-setup.ts";
+import { onEndSignal } from "../terminal/end-signals.ts";
 import { AdminError, Interrupted } from "./admin-error.ts";
 import { type CommandLine, parseCommand } from "./commands.ts";
 import { Terminal } from "./terminal.ts";

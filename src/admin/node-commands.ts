@@ -1,8 +1,8 @@
 import { replaceNode } from "../nodes/node-registry.ts";
+import { count, formatBytes } from "../terminal/format.ts";
 import { TooManyOrphansError } from "../upkeep/orphans.ts";
 import { AdminError } from "./admin-error.ts";
 import { type CommandContext, waitPolitely } from "./command-context.ts";
-import { count, formatBytes } from "./format.ts";
 
 export async function rebalance(context: CommandContext): Promise<void> {
   const { upkeep, terminal } = context;

@@ -1,7 +1,7 @@
+import { count, formatBytes } from "../terminal/format.ts";
+import { formatTable } from "../terminal/table.ts";
 import type { ScrubRecord } from "../upkeep/scrub-record.ts";
 import type { CommandContext } from "./command-context.ts";
-import { count, formatBytes } from "./format.ts";
-import { formatTable } from "./table.ts";
 
 export interface StatusNode {
   name: string;
@@ -66,7 +66,7 @@ function formatStatus({ replicas, nodes, underReplicated, repairs, scrubs, reque
   const unrestorable =
     repairs.unrestorable === 0 ? "" : `, of ${repairs.unrestorable} of which no good copy can be read at the moment`;
   return [
-    formatTable(heads, rows, [4, 5, 6]),
+    formatTable([heads, ...rows], [4, 5, 6]),
     "",
     `Copies    ${replicas} of each chunk; ${count(underReplicated, "chunk")} with fewer`,
     `Repairs   ${count(repairs.waiting, "chunk")} waiting${unrestorable}`,

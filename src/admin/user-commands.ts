@@ -2,9 +2,9 @@ import { QuotaService } from "../accounts/quota-service.ts";
 import { UserDirectory } from "../accounts/user-directory.ts";
 import type { Role, User } from "../accounts/user-record.ts";
 import { parseBytes } from "../setup/setting-types.ts";
+import { formatBytes } from "../terminal/format.ts";
 import { AdminError } from "./admin-error.ts";
 import type { CommandContext } from "./command-context.ts";
-import { formatBytes } from "./format.ts";
 
 export async function changeRole({ database, terminal }: CommandContext, login: string, role: Role): Promise<void> {
   const users = new UserDirectory(database);

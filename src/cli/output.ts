@@ -1,8 +1,4 @@
-import prettyBytes from "pretty-bytes";
-
-export function bytes(count: number): string {
-  return prettyBytes(count, { binary: true });
-}
+import { formatTable } from "../terminal/table.ts";
 
 /** As `2026-11-22 18:35`, in the person's own time zone. */
 export function time(iso: string): string {
@@ -20,11 +16,6 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value));
 }
 
-/** In columns, all but the last one padded. */
-export function printColumns(rows: readonly (readonly string[])[]): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of rows) {
-    const last = row.length - 1;
-    print(row.map((cell, column) => (column === last ? cell : cell.padEnd(widths[column] ?? 0))).join("  "));
-  }
+export function printTable(rows: readonly (readonly string[])[]): void {
+  if (rows.length > 0) print(formatTable(rows));
 }

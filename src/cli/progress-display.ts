@@ -1,6 +1,7 @@
 import cliProgress from "cli-progress";
 import type { Progress, StowageError } from "../client/node.ts";
-import { bytes, print } from "./output.ts";
+import { formatBytes } from "../terminal/format.ts";
+import { print } from "./output.ts";
 
 /** One transfer's place in the display. */
 export interface Task {
@@ -28,7 +29,7 @@ export function openDisplay(quiet: boolean): ProgressDisplay {
 
 function summary({ bytes: moved, totalBytes, bytesPerSecond, secondsLeft }: Progress): string {
   const left = secondsLeft === undefined ? "" : `, ${duration(secondsLeft)} left`;
-  return `${bytes(moved)} of ${bytes(totalBytes)}, ${bytes(Math.round(bytesPerSecond))}/s${left}`;
+  return `${formatBytes(moved)} of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(bytesPerSecond))}/s${left}`;
 }
 
 /** As `1:02:03` or `2:03`. */

@@ -1,6 +1,7 @@
 import { StowageClient } from "../client/node.ts";
+import { onEndSignal } from "../terminal/end-signals.ts";
 import { normalizeUrl, readCredentials } from "./credentials.ts";
-import { exitCodes, Interruption, UsageError } from "./exit-codes.ts";
+import { Interruption, UsageError } from "./exit-codes.ts";
 
 export interface GlobalArguments {
   url?: string | undefined;
@@ -29,16 +30,9 @@ export async function openClient(args: GlobalArguments, options?: { patient: boo
   return clientAt(url, token, options);
 }
 
-const SIGNALS = { SIGINT: exitCodes.interrupted, SIGTERM: 143 } as const;
-
 /** Aborted with an Interruption by Ctrl-C or SIGTERM; a second one ends the process at once. */
 export function interruptible(): AbortSignal {
   const controller = new AbortController();
-  for (const [signal, code] of Object.entries(SIGNALS)) {
-    process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(code);
-      controller.abort(new Interruption(code));
-    });
-  }
+  onEndSignal((_signal, exitCode) => controller.abort(new Interruption(exitCode)));
   return controller.signal;
 }

@@ -1,5 +1,5 @@
-import { onEndSignal } from "../runtime/end-signals.ts";
 import type { ServerLog } from "../setup/logging.ts";
+import { onEndSignal } from "../terminal/end-signals.ts";
 
 /** The first SIGINT or SIGTERM closes and exits with 0; a second one exits at once, with 130. */
 export function closeOnSignals(close: () => Promise<void>, { log, flush }: ServerLog): void {

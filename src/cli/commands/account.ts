@@ -2,9 +2,10 @@ import { text } from "node:stream/consumers";
 import { read } from "read";
 import type { CommandModule } from "yargs";
 import { StowageError } from "../../client/node.ts";
+import { formatBytes } from "../../terminal/format.ts";
 import { readCredentials, writeCredentials } from "../credentials.ts";
 import { UsageError } from "../exit-codes.ts";
-import { bytes, print, printJson } from "../output.ts";
+import { print, printJson } from "../output.ts";
 import { chooseUrl, clientAt, type GlobalArguments, openClient } from "../session.ts";
 
 interface LoginArguments extends GlobalArguments {
@@ -77,8 +78,8 @@ export const whoamiCommand: CommandModule<GlobalArguments, GlobalArguments> = {
     const url = await chooseUrl(args);
     if (args.json) return printJson({ url, user });
     const { usedBytes, reservedBytes, quotaBytes } = user.storage;
-    const quota = quotaBytes === null ? "" : ` of ${bytes(quotaBytes)}`;
+    const quota = quotaBytes === null ? "" : ` of ${formatBytes(quotaBytes)}`;
     print(`${user.username} at ${url}`);
-    print(`${bytes(usedBytes)}${quota} stored, ${bytes(reservedBytes)} more by uploads under way`);
+    print(`${formatBytes(usedBytes)}${quota} stored, ${formatBytes(reservedBytes)} more by uploads under way`);
   },
 };

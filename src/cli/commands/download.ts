@@ -4,9 +4,10 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { CommandModule } from "yargs";
 import type { StoredFile } from "../../client/node.ts";
+import { formatBytes } from "../../terminal/format.ts";
 import { UsageError } from "../exit-codes.ts";
 import { findFile } from "../find-file.ts";
-import { bytes, print, printJson } from "../output.ts";
+import { print, printJson } from "../output.ts";
 import { openDisplay } from "../progress-display.ts";
 import { type GlobalArguments, interruptible, openClient } from "../session.ts";
 
@@ -50,7 +51,7 @@ export const downloadCommand: CommandModule<GlobalArguments, DownloadArguments> 
     }
     if (path === undefined) return;
     if (args.json) printJson({ path, file });
-    else print(`${path}  ${bytes(file.size)}`);
+    else print(`${path}  ${formatBytes(file.size)}`);
   },
 };
 

@@ -1,9 +1,10 @@
 import ms, { type StringValue } from "ms";
 import type { CommandModule } from "yargs";
 import type { FileOrder, StoredFile } from "../../client/node.ts";
+import { formatBytes } from "../../terminal/format.ts";
 import { UsageError } from "../exit-codes.ts";
 import { findFile } from "../find-file.ts";
-import { bytes, print, printColumns, printJson, time } from "../output.ts";
+import { print, printJson, printTable, time } from "../output.ts";
 import { type GlobalArguments, openClient } from "../session.ts";
 
 const PAGE = 500;
@@ -40,8 +41,8 @@ export const lsCommand: CommandModule<GlobalArguments, ListArguments> = {
     } while (after !== null && files.length < args.limit);
     if (args.json) for (const file of files) printJson(file);
     else
-      printColumns(
-        files.map((file) => [file.id, bytes(file.size).padStart(10), time(file.completedAt), file.filename]),
+      printTable(
+        files.map((file) => [file.id, formatBytes(file.size).padStart(10), time(file.completedAt), file.filename]),
       );
   },
 };

@@ -1,8 +1,9 @@
 import mime from "mime";
 import type { CommandModule } from "yargs";
 import { SourceChangedError, type StowageClient, type Upload } from "../../client/node.ts";
+import { formatBytes } from "../../terminal/format.ts";
 import { exitCodeOf, exitCodes, explain, UsageError } from "../exit-codes.ts";
-import { bytes, printJson } from "../output.ts";
+import { printJson } from "../output.ts";
 import { openDisplay, type ProgressDisplay } from "../progress-display.ts";
 import { type GlobalArguments, interruptible, openClient } from "../session.ts";
 import { expandPaths, type Found, resumeKeyOf, STDIN, spoolStdin } from "../upload-sources.ts";
@@ -121,7 +122,10 @@ async function uploadOne(
     task.end();
     const { wasComplete } = upload;
     if (args.json) printJson({ path: shown, file, ...(wasComplete && { wasComplete }) });
-    else display.result(`${file.id}  ${file.filename}  ${bytes(file.size)}${wasComplete ? "  (there already)" : ""}`);
+    else
+      display.result(
+        `${file.id}  ${file.filename}  ${formatBytes(file.size)}${wasComplete ? "  (there already)" : ""}`,
+      );
   } catch (error) {
     task.end();
     if (signal.aborted) return;

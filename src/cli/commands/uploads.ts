@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { UploadSession } from "../../client/node.ts";
-import { bytes, print, printColumns, printJson, time } from "../output.ts";
+import { formatBytes } from "../../terminal/format.ts";
+import { print, printJson, printTable, time } from "../output.ts";
 import { type GlobalArguments, openClient } from "../session.ts";
 
 const PAGE = 500;
@@ -31,9 +32,9 @@ export const uploadsCommand: CommandModule<GlobalArguments, GlobalArguments & { 
       for (const upload of uploads) printJson(upload);
       return;
     }
-    printColumns(
+    printTable(
       uploads.map(({ id, filename, size, receivedBytes, expiresAt, client }) => {
-        const received = `${bytes(receivedBytes)} of ${bytes(size)}`;
+        const received = `${formatBytes(receivedBytes)} of ${formatBytes(size)}`;
         return [id, received.padStart(22), `expires ${time(expiresAt)}`, client ?? "", filename];
       }),
     );
