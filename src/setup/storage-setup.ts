@@ -123,7 +123,8 @@ async function openNodes({ storageNodes, replicas, s3Memory, durability }: Confi
   return await Promise.all(storageNodes.map(open));
 }
 
-function nodePool(storage: NodeSet): NodePool {
+/** The nodes as upkeep sees them: one by one. */
+export function nodePool(storage: NodeSet): NodePool {
   return {
     replicas: storage.replicas,
     nodes: storage.nodes,

@@ -10,10 +10,8 @@ import { type RecordedChunk, recordChunk } from "../metadata/recorded-chunks.ts"
 import { clockWatch } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
-import { ChunkDigest } from "./chunk-digest.ts";
 import { chunkBytes } from "./chunk-plan.ts";
-import { receiveChunk, wrongSize } from "./chunk-receiver.ts";
-import { OpenChunk } from "./open-chunk.ts";
+import { ChunkDigest, OpenChunk, wrongSize } from "./open-chunk.ts";
 import { clockJumped, refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {
@@ -82,7 +80,7 @@ export class ChunkService {
     if (present !== null) {
       if (!claimed?.equals(present)) {
         const chunk = new ChunkDigest(size);
-        await receiveChunk(await sent.open(), chunk);
+        await chunk.receive(await sent.open());
         const { sha256 } = chunk.end();
         checkClaim(claimed, sha256);
         refuseOther(present, sha256, sent.index);
@@ -95,7 +93,7 @@ export class ChunkService {
     const chunk = await OpenChunk.create(this.#storage, size, user.id);
     let stored: RecordedChunk;
     try {
-      await receiveChunk(await sent.open(), chunk);
+      await chunk.receive(await sent.open());
       checkClaim(claimed, chunk.end().sha256);
       stored = await chunk.commit(start);
       // Its bytes may have been taken for old and unknown meanwhile.

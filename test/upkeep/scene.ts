@@ -10,6 +10,7 @@ import { Database, type EntityManager } from "../../src/database/database.ts";
 import { FileRecord } from "../../src/metadata/file-record.ts";
 import { type RecordedChunk, recordChunk } from "../../src/metadata/recorded-chunks.ts";
 import { createLogger } from "../../src/setup/logging.ts";
+import { nodePool } from "../../src/setup/storage-setup.ts";
 import { MissingBlobError } from "../../src/storage/blob-errors.ts";
 import { NodeSet } from "../../src/storage/cluster/node-set.ts";
 import { ChunkRestorer } from "../../src/upkeep/chunk-restorer.ts";
@@ -109,15 +110,8 @@ export class Scene {
       probeMaxAgeMs: 0,
       onDamage: (id, reason) => queue.report(id, reason),
     });
-    const pool: NodePool = {
-      replicas: this.replicas,
-      nodes: storage.nodes,
-      usable: async () =>
-        (await storage.status()).flatMap(({ name, state, freeBytes }) =>
-          state !== "DOWN" ? { name, freeBytes, draining: this.draining.has(name) } : [],
-        ),
-      place: (id, size, except) => storage.place(id, size, new Set([...except, ...this.draining])),
-    };
+    storage.setDraining(this.draining);
+    const pool = { ...nodePool(storage), replicas: this.replicas };
     return { storage, pool, queue, upkeep: openUpkeep({ database, pool, queue, log: logger }, this.#options) };
   }
 
