@@ -1,19 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
+import type { NodeInfo } from "../nodes/node-service.ts";
 import { requestToken } from "./auth/request-token.ts";
-
-export interface NodeReadiness {
-  name: string;
-  kind: "LOCAL" | "S3";
-  state: "UP" | "DRAINING" | "DOWN";
-  freeBytes: number | null;
-  failures: number;
-}
 
 export interface Readiness {
   /** Rejects when the database doesn't answer. */
   database(): Promise<void>;
-  nodes(): Promise<NodeReadiness[]>;
+  nodes(): Promise<Pick<NodeInfo, "name" | "kind" | "state" | "freeBytes" | "failures">[]>;
 }
 
 const liveSchema = {
