@@ -56,7 +56,7 @@ export class InvalidTokenError extends UnauthenticatedError {
   }
 }
 
-/** Also the answer for another user's object, so that the two can't be told apart. */
+/** The answer for another user's object as well, so that the two can't be told apart. */
 export class NotFoundError extends ApiError {
   constructor(what: string) {
     super("NOT_FOUND", `There is no such ${what}.`);

@@ -4,9 +4,9 @@ import { v7 as uuidv7 } from "uuid";
 import type { Database, EntityManager } from "../database/database.ts";
 import { ApiError, BadUserInputError, UnauthenticatedError } from "../errors.ts";
 import { AccessTokenRecord } from "./access-token-record.ts";
-import { checkRegistration, type Registration } from "./credentials.ts";
-import { checkAttempt } from "./password.ts";
-import type { Passwords } from "./passwords.ts";
+import type { Passwords } from "./password-hashing.ts";
+import { checkAttempt } from "./password-rules.ts";
+import { checkRegistration, type Registration } from "./registration.ts";
 import { RegistrationLimit } from "./registration-limit.ts";
 import { User } from "./user-record.ts";
 

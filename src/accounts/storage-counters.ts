@@ -30,12 +30,12 @@ export async function reserve(
   return affectedRows > 0;
 }
 
-/** For an upload that was aborted or has expired. */
+/** Counts an upload that was aborted or has expired. */
 export async function countClosed(em: EntityManager, userId: string, bytes: number): Promise<void> {
   await em.nativeUpdate(User, { id: userId }, { reservedBytes: raw("reserved_bytes - ?", [bytes]) });
 }
 
-/** For an upload that became a file. */
+/** Counts an upload that became a file. */
 export async function countCompleted(em: EntityManager, userId: string, bytes: number): Promise<void> {
   await em.nativeUpdate(
     User,
@@ -48,7 +48,7 @@ export async function countCompleted(em: EntityManager, userId: string, bytes: n
   );
 }
 
-/** For a file that was deleted. */
+/** Counts a file that was deleted. */
 export async function countDeleted(em: EntityManager, userId: string, bytes: number): Promise<void> {
   await em.nativeUpdate(
     User,

@@ -1,5 +1,5 @@
 /** 1: it couldn't be done, or not all of it. 2: it was asked for wrongly; nothing was done. 130: Ctrl-C. */
-export type ExitCode = 1 | 2 | 130;
+type ExitCode = 1 | 2 | 130;
 
 /** The message is all that there is to say, for the person at the terminal. */
 export class AdminError extends Error {

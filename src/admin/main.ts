@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ApiError } from "../errors.ts";
-import { BackgroundJobs } from "../setup/background-jobs.ts";
 import { type Config, readConfig } from "../setup/config.ts";
 import { ConfigError } from "../setup/config-error.ts";
+import { BackgroundJobs } from "../setup/job-runner.ts";
 import { createLogger } from "../setup/logging.ts";
 import { nodeJobs, setUpStorage } from "../setup/storage-setup.ts";
 import { onEndSignal } from "../terminal/end-signals.ts";

@@ -3,7 +3,7 @@ import { formatTable } from "../terminal/table.ts";
 import type { ScrubRecord } from "../upkeep/scrub-record.ts";
 import type { CommandContext } from "./command-context.ts";
 
-export interface StatusNode {
+interface StatusNode {
   name: string;
   kind: "LOCAL" | "S3" | null;
   /** GONE: not configured any more, though the database says that it has copies. */

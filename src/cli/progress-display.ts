@@ -4,7 +4,7 @@ import { formatBytes } from "../terminal/format.ts";
 import { print } from "./output.ts";
 
 /** One transfer's place in the display. */
-export interface Task {
+interface Task {
   progress(progress: Progress): void;
   /** Something failed that is tried again. */
   retry(error: StowageError, delayMs: number): void;

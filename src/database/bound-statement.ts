@@ -2,7 +2,7 @@ import { isRaw, type Platform, raw } from "@mikro-orm/core";
 import { NativeQueryBuilder } from "@mikro-orm/sql";
 
 /** A statement's text with a `?` where each of its values goes. */
-export interface BoundStatement {
+interface BoundStatement {
   readonly sql: string;
   readonly values: readonly unknown[];
 }

@@ -27,7 +27,7 @@ const PROBE_MS = 3_000;
 const LONG_READS = 4;
 const LONG_PATIENCE_MS = 10_000;
 
-export interface OpenOptions {
+interface OpenOptions {
   /** Durability of the embedded database; a MySQL server has its own settings. */
   durability?: "fsync" | "os";
   log?: (message: string) => void;
@@ -97,7 +97,7 @@ export class Database {
     this.#sessions.bound();
   }
 
-  /** Again and again while another process holds SQLite's lock, without stopping this one; not for ever. */
+  /** Tries again and again while another process holds SQLite's lock, without stopping this one; not for ever. */
   async #whileFree<T>(work: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + RETRY_MS;
     for (;;) {

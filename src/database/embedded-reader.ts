@@ -8,7 +8,7 @@ export interface Question {
 
 export type Answer = { rows: unknown[] } | { error: { message: string; code?: string; errcode?: number } };
 
-/** Longer than this, a statement is given up. */
+/** Time after which a statement is given up. */
 const PATIENCE_MS = 10_000;
 
 /** The thread's module lies beside this one, compiled or not. */

@@ -65,7 +65,7 @@ export class MySqlSessions {
     });
   }
 
-  /** From now on no statement waits for long; a migration may. Connections made before are let go. */
+  /** Lets no statement wait for long from now on, as a migration may. Connections made before are let go. */
   bound(): void {
     this.#isBounded = true;
     this.retire();

@@ -7,7 +7,7 @@ import { isUuid } from "../runtime/uuid.ts";
 import type { ByteRange, StorageNode, StoredBlob } from "../storage/storage-node.ts";
 import type { DownloadLinkService } from "./download-link-service.ts";
 
-/** Manifest entries read by the first statement, for a range; each further one reads as many times as many. */
+/** Manifest entries that the first statement of a range reads; each further one reads ENTRIES_GROWTH times as many. */
 const FIRST_ENTRIES = 2;
 const ENTRIES_GROWTH = 8;
 const MOST_ENTRIES = 128;
@@ -15,7 +15,7 @@ const MOST_ENTRIES = 128;
 const READ_AHEAD = 1024 * 1024;
 
 /** What a request for a file's bytes carries. */
-export interface DownloadAccess {
+interface DownloadAccess {
   /** The token that it came with. */
   token: string | undefined;
   /** A download link's secret. */

@@ -8,7 +8,7 @@ import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "../metadata/fil
 import { lockFile } from "../metadata/files.ts";
 import { type ManifestEntry, readManifest, readManifestFrom } from "../metadata/manifests.ts";
 import { isUuid } from "../runtime/uuid.ts";
-import { findPage, type Page, type PageOrder, type PageRequest } from "./page.ts";
+import { findPage, type Page, type PageOrder, type PageRequest } from "./keyset-page.ts";
 
 export const fileOrders = {
   CREATED_AT_DESC: { properties: [{ id: "desc" }], index: "files_by_id" },
@@ -36,15 +36,15 @@ export interface ListedChunk extends ManifestEntry {
 /** What a user does with complete files; each method sees the caller's own files only. */
 export class FileService {
   readonly #database: Database;
-  readonly #freed: () => void;
+  readonly #onFreeable: () => void;
 
-  /** @param freed called when a file was deleted whose bytes can be freed now */
-  constructor(database: Database, freed: () => void) {
+  /** @param onFreeable called when a file was deleted whose bytes can be freed now */
+  constructor(database: Database, onFreeable: () => void) {
     this.#database = database;
-    this.#freed = freed;
+    this.#onFreeable = onFreeable;
   }
 
-  /** Null when there is no such complete file of the user's. */
+  /** Finds a file; null when there is no such complete file of the user's. */
   async find(user: User, id: string): Promise<FileRecord | null> {
     if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: "COMPLETE" }));
@@ -83,7 +83,7 @@ export class FileService {
       file.status = "DELETED";
       await countDeleted(em, user.id, file.size);
     });
-    this.#freed();
+    this.#onFreeable();
   }
 
   /**

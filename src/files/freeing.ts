@@ -6,7 +6,7 @@ import { readManifest } from "../metadata/manifests.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { DownloadLinkRecord } from "./download-link-record.ts";
 
-const FILES_PER_ROUND = 100;
+const FILES_PER_READ = 100;
 const CHUNKS_PER_STEP = 100;
 const REMOVALS_AT_ONCE = 4;
 /** How long the row of a closed upload or a deleted file answers requests that are repeated. */
@@ -32,28 +32,37 @@ async function freeFile(database: Database, storage: StorageNode, fileId: string
 /**
  * Frees what aborted and expired uploads and deleted files hold. Work cut short is carried on by the next call, and
  * several instances may do it at once.
- * @param failed told of a file that could not be freed now
- * @returns whether there may be more to free
+ * @param failed called for each file that could not be freed now; it keeps no other waiting
  */
 export async function freeClosedFiles(
   database: Database,
   storage: StorageNode,
   failed: (fileId: string, error: unknown) => void,
   signal: AbortSignal,
-): Promise<boolean> {
-  const closed = await database.read((em) =>
-    em.find(FileRecord, { status: { $in: closedStatuses }, freedAt: null }, { fields: ["id"], limit: FILES_PER_ROUND }),
-  );
-  let freed = 0;
-  for (const { id } of closed) {
+): Promise<void> {
+  for await (const id of closedFiles(database)) {
+    if (signal.aborted) return;
     try {
       await freeFile(database, storage, id, signal);
-      freed++;
     } catch (error) {
       failed(id, error);
     }
   }
-  return freed === FILES_PER_ROUND;
+}
+
+/** The ids of the files that are to be freed, each once. By status, so that the index gives them in order. */
+async function* closedFiles(database: Database): AsyncGenerator<string> {
+  for (const status of closedStatuses) {
+    for (let last = ""; ; ) {
+      const where = { status, freedAt: null, id: { $gt: last } };
+      const page = await database.read((em) =>
+        em.find(FileRecord, where, { fields: ["id"], orderBy: { id: "asc" }, limit: FILES_PER_READ }),
+      );
+      for (const { id } of page) yield id;
+      if (page.length < FILES_PER_READ) break;
+      last = page.at(-1)?.id ?? last;
+    }
+  }
 }
 
 /** Forgets the closed files that were freed long ago, and the links that expired long ago. */

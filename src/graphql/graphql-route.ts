@@ -16,12 +16,12 @@ import { maxRequestSize, processMultipartRequest } from "./multipart/graphql-mul
 import { faultOfQuery } from "./request-limits.ts";
 
 /** Bytes of the operations and map fields of a multipart request, each, and of a JSON body. */
-export const MAX_BODY_SIZE = 1024 * 1024;
+const MAX_BODY_SIZE = 1024 * 1024;
 /** Headers that a browser doesn't send to another origin without asking it first (a CORS preflight). */
 const PREFLIGHTED_HEADERS = ["apollo-require-preflight", "x-apollo-operation-name"];
 const CSRF_MESSAGE = `This request could come from any web page. Send one of the headers ${PREFLIGHTED_HEADERS.join(", ")} with a multipart request, such as 'Apollo-Require-Preflight: true'.`;
 
-export interface GraphQLRouteOptions {
+interface GraphQLRouteOptions {
   /** Bytes of a file part. */
   maxFileSize: number;
   publicUrl: PublicUrl;

@@ -1,6 +1,6 @@
 import type { ComplexityEstimatorArgs } from "graphql-query-complexity";
 import { type ClassType, Field, Int, ObjectType } from "type-graphql";
-import type { Page } from "../files/page.ts";
+import type { Page } from "../files/keyset-page.ts";
 
 @ObjectType("PageInfo", { description: "Where a page ends, as in the GraphQL Cursor Connections Specification." })
 export class PageInfo {

@@ -17,7 +17,7 @@ import { NodeResolver } from "./node-resolver.ts";
 import { UploadResolver } from "./upload-resolver.ts";
 
 /** What the resolvers call. */
-export interface Services {
+interface Services {
   accounts: AccountService;
   quotas: QuotaService;
   files: FileService;

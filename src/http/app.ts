@@ -23,11 +23,11 @@ import { tellRefusedOrigins } from "./refused-origins.ts";
 import { RequestLog } from "./request-log.ts";
 import { resumableResponseHeaders } from "./resumable/resumable-headers.ts";
 import { registerResumable } from "./resumable/resumable-routes.ts";
-import type { SequentialServices } from "./sequential/sequential-request.ts";
+import type { SequentialServices } from "./sequential/sequential.ts";
 import { tusResponseHeaders } from "./tus/tus-headers.ts";
 import { registerTus } from "./tus/tus-routes.ts";
 
-export interface AppOptions extends HttpServersOptions {
+interface AppOptions extends HttpServersOptions {
   logger: FastifyBaseLogger;
   /** Whether each request gets a line in the log. */
   logRequests: boolean;
@@ -48,7 +48,7 @@ export interface AppOptions extends HttpServersOptions {
 
 const MAX_PARAM_LENGTH = 200;
 
-export interface HttpSide {
+interface HttpSide {
   app: FastifyInstance;
   /** Listens at each address of the host. @returns the first one's URL */
   listen(host: string, port: number): Promise<string>;

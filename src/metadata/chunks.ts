@@ -44,7 +44,7 @@ export async function insertChunks(em: EntityManager, chunks: readonly NewChunk[
   await insertRows(em, "chunks (id, size, sha256, block_checksums, created_at)", rows);
 }
 
-/** Null when there is no such chunk, or nobody can ask for it any more: then it is being freed. */
+/** Finds a chunk; null when there is none, or nobody can ask for it any more: then it is being freed. */
 export async function findChunk(em: EntityManager, id: string): Promise<KnownChunk | null> {
   const rows = await em.execute<(Omit<KnownChunk, "nodes"> & { node: string | null })[]>(CHUNK, [id]);
   const [first] = rows;

@@ -16,7 +16,7 @@ export const FileRecord = defineEntity({
     { name: "files_by_filename", properties: ["owner", "status", "filenameKey", "id"] },
     { name: "files_by_size", properties: ["owner", "status", "size", "id"] },
     { name: "files_by_expiry", properties: ["status", "expiresAt"] },
-    { name: "files_by_freeing", properties: ["status", "freedAt"] },
+    { name: "files_by_freeing", properties: ["status", "freedAt", "id"] },
     { name: "files_completed_key", properties: ["owner", "completedKey"] },
   ],
   uniques: [{ name: "files_resume_key", properties: ["owner", "resumeKey"] }],

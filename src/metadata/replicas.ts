@@ -31,13 +31,14 @@ export interface NodeUsage {
   bytes: number;
 }
 
-export interface ReplicaRange {
+interface ReplicaRange {
   /** An id; only chunks after it. */
   after?: string;
   /** An id; only chunks before it. */
   before?: string;
 }
 
+/** Only for a new chunk, or after `lockReplicas` and `isWanted` under the lease `copies`: no copy is added to a chunk that is freed. */
 export async function insertReplicas(
   em: EntityManager,
   chunks: readonly { id: string; nodes: readonly string[] }[],
@@ -57,6 +58,7 @@ export async function lockReplicas(em: EntityManager, chunkId: string): Promise<
   return new Set(await nodesOf(em, chunkId));
 }
 
+/** Only after `lockReplicas`, under the lease `copies`. */
 export async function dropReplicas(em: EntityManager, chunkId: string, nodes: readonly string[]): Promise<void> {
   if (nodes.length === 0) return;
   const statement = `delete from chunk_replicas where chunk_id = ? and node in (${placeholders(nodes.length)})`;

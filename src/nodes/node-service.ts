@@ -13,7 +13,7 @@ export interface NodeInfo extends NodeReport {
   usedBytes: number;
 }
 
-export interface NodeServiceOptions {
+interface NodeServiceOptions {
   /** Every configured node, in the order of the settings. */
   status: () => Promise<NodeReport[]>;
   /** Copies of each chunk. */

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { AccountService } from "../accounts/account-service.ts";
 import { mayExpire } from "../database/database-clock.ts";
 import { forgetClosedFiles, freeClosedFiles } from "../files/freeing.ts";
-import type { Job } from "../setup/background-jobs.ts";
+import type { Job } from "../setup/job-runner.ts";
 import { nodeJobs, type StorageSetup } from "../setup/storage-setup.ts";
 import { expireUploads } from "../uploads/expiry.ts";
 
@@ -66,7 +66,7 @@ export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: Backgrou
         if (await mayExpire(database)) await expireUploads(database, signal);
         const failed = (fileId: string, err: unknown) =>
           log.warn({ fileId, err }, "a file's bytes could not be freed yet");
-        return freeClosedFiles(database, storage, failed, signal);
+        await freeClosedFiles(database, storage, failed, signal);
       },
     },
     {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { AccountService } from "../accounts/account-service.ts";
-import { Passwords } from "../accounts/passwords.ts";
+import { Passwords } from "../accounts/password-hashing.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
 import { distrustAfterAbsence } from "../database/database-clock.ts";
 import { DownloadLinkService } from "../files/download-link-service.ts";
@@ -16,9 +16,9 @@ import { connectionLimits } from "../http/connections/connection-limits.ts";
 import { PublicUrl } from "../http/public-url.ts";
 import type { RecordedChunk } from "../metadata/recorded-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
-import { BackgroundJobs } from "../setup/background-jobs.ts";
 import type { Config } from "../setup/config.ts";
 import { parseDatabaseUrl } from "../setup/database-setting.ts";
+import { BackgroundJobs } from "../setup/job-runner.ts";
 import { setUpStorage } from "../setup/storage-setup.ts";
 import type { NodeReport } from "../storage/cluster/node-health.ts";
 import { AppendService } from "../uploads/append-service.ts";
@@ -53,7 +53,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const passwords = await Passwords.open();
   const setup = await setUpStorage(config, log, () => jobs.wake("repair"));
   const { database, storage, upkeep, nodes } = setup;
-  const freed = () => jobs.wake("free");
+  const onFreeable = () => jobs.wake("free");
   const accounts = new AccountService(database, passwords, {
     registrationOpen: config.registrationOpen,
     tokenExpiryMs: config.tokenExpiryMs,
@@ -63,7 +63,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const { scrubPeriodMs } = config;
   const jobs = new BackgroundJobs(backgroundJobs({ setup, accounts, scrubPeriodMs, log }), log);
   const quotas = new QuotaService(database, config.defaultQuotaBytes);
-  const files = new FileService(database, freed);
+  const files = new FileService(database, onFreeable);
   const links = new DownloadLinkService(database, config.maxLinks);
   const downloads = new DownloadService(database, storage, accounts, links);
   const uploadOptions = {
@@ -74,7 +74,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     maxFiles: config.maxFiles,
     maxOpenUploads: config.maxOpenUploads,
   };
-  const uploads = new UploadService(database, quotas, uploadOptions, freed);
+  const uploads = new UploadService(database, quotas, uploadOptions, onFreeable);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
   // What the writing told of them may have been given up: there were no such chunks yet.
   const onLateRows = (recorded: readonly RecordedChunk[]) => {
@@ -82,7 +82,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     for (const { id } of short) setup.repairs.report(id, "UNDER_REPLICATED");
   };
   const appends = new AppendService(database, storage, quotas, uploads, uploadOptions, onLateRows);
-  const concatenations = new ConcatenationService(database, uploadOptions, freed);
+  const concatenations = new ConcatenationService(database, uploadOptions, onFreeable);
 
   const weakness = await database.weakness();
   if (weakness !== undefined) log.warn(weakness);

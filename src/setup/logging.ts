@@ -9,7 +9,7 @@ type RequestLine = ReturnType<typeof describeRequest>;
 /** What a path may have that holds no secret: the words of our routes, ids and numbers. */
 const PLAIN_SEGMENT = /^[\w.-]{1,36}$/;
 
-/** Without the query, which may hold a download link's secret, and without what looks unlike a path of ours. */
+/** Leaves out the query, which may hold a download link's secret, and what looks unlike a path of ours. */
 function describePath(url: string): string {
   const [path = ""] = url.split(/[?#;]/, 1);
   return path
@@ -22,7 +22,7 @@ function describeRequest(request: FastifyRequest) {
   return { method: request.method, path: describePath(request.url), remoteAddress: request.ip };
 }
 
-/** Without a database error's statement: its values are people's data. */
+/** Leaves out a database error's statement: its values are people's data. */
 function describeError(error: Error) {
   const { sql: _, ...described } = stdSerializers.errWithCause(error) as SerializedError & { sql?: string };
   return described;

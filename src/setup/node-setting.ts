@@ -1,11 +1,11 @@
-export interface LocalNodeConfig {
+interface LocalNodeConfig {
   kind: "LOCAL";
   name: string;
   /** The node's folder. */
   directory: string;
 }
 
-export interface S3NodeConfig {
+interface S3NodeConfig {
   kind: "S3";
   name: string;
   bucket: string;

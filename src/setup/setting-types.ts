@@ -1,7 +1,7 @@
 import ms, { type StringValue } from "ms";
 import { z } from "zod";
 
-export const KIB = 1024;
+const KIB = 1024;
 export const MIB = KIB ** 2;
 export const GIB = KIB ** 3;
 
@@ -74,7 +74,7 @@ export function integer(min: number, max: number, fallback: string) {
     });
 }
 
-/** Null for the word. */
+/** Gives null for the word. */
 export function integerOr(word: string, min: number, max: number) {
   return z
     .string()

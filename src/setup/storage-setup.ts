@@ -12,13 +12,13 @@ import type { PhysicalNode } from "../storage/storage-node.ts";
 import type { NodePool } from "../upkeep/node-pool.ts";
 import { RepairQueue } from "../upkeep/repair-queue.ts";
 import { openUpkeep, type Upkeep } from "../upkeep/upkeep.ts";
-import type { Job } from "./background-jobs.ts";
 import type { Config } from "./config.ts";
+import type { Job } from "./job-runner.ts";
 import type { NodeConfig } from "./node-setting.ts";
 
 /** Time within which all instances know that a node is draining. */
 export const NODES_INTERVAL_MS = 5_000;
-/** How often it is looked which nodes are to be probed, and whether one has come back. */
+/** Time between two looks for nodes that are to be probed or have come back. */
 const PROBES_INTERVAL_MS = 2_000;
 
 /** What servers and administrators' commands have in common: the database, the nodes and what keeps them whole. */

@@ -9,7 +9,7 @@ export interface ComingBlob {
   signal?: AbortSignal | undefined;
 }
 
-/** Works when this process has for the blob what the nodes need of it. @throws ServiceUnavailableError, the signal's reason */
+/** Does the work once every node has what it needs for the blob, such as memory. @throws ServiceUnavailableError, the signal's reason */
 export async function whenPrepared<T>(
   nodes: readonly Pick<StorageNode, "prepare">[],
   blob: ComingBlob,

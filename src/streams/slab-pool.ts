@@ -17,7 +17,7 @@ export class SlabPool {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(SLAB_SIZE);
   }
 
-  /** Only what nobody reads or writes any more. */
+  /** Takes back slabs that nobody reads or writes any more. */
   give(slabs: readonly Buffer[]): void {
     for (const slab of slabs) if (this.#free.length < MOST_FREE) this.#free.push(slab);
   }

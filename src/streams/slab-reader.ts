@@ -3,7 +3,7 @@ import { SlabPool } from "./slab-pool.ts";
 
 const slabs = new SlabPool();
 
-export interface SlabReaderOptions {
+interface SlabReaderOptions {
   /** How many bytes may be read in all. */
   allowance: number;
   /** Gives the first bytes as soon as they come, in a slab that isn't full. */

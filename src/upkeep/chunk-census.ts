@@ -47,7 +47,14 @@ export async function sweepChunks(
     result.queued += short.length;
     for (const { id } of chunks.filter(({ isUsed }) => !isUsed)) {
       signal?.throwIfAborted();
-      if (await removeUnused(database, pool, id, before)) result.removed++;
+      try {
+        if (await removeUnused(database, pool, id, before)) result.removed++;
+      } catch (err) {
+        log.warn(
+          { chunk: id, err },
+          "a chunk without a file could not be removed; it is tried again by the next sweep",
+        );
+      }
     }
   }
   if (result.queued + result.removed > 0) log.info(result, "chunks with too few copies or without a file were found");

@@ -7,9 +7,9 @@ import type { PhysicalNode } from "../storage/storage-node.ts";
 import type { HeldLease } from "./leases.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-import { DigestChecked, type ReplicaState, verifyReplica } from "./replica.ts";
 import type { UpkeepContext } from "./upkeep-context.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
+import { DigestChecked, type ReplicaState, verifyReplica } from "./verify-copy.ts";
 
 /**
  * RESTORED: there are as many verified copies as wanted, and no others. SHORT: fewer, for want of nodes that take one.
@@ -17,7 +17,7 @@ import type { UpkeepLogger } from "./upkeep-logger.ts";
  */
 export type RestoreOutcome = "RESTORED" | "SHORT" | "UNRESTORABLE" | "GONE";
 
-export interface RestoreOptions {
+interface RestoreOptions {
   /** Nodes that shall not hold it in the end. */
   leave?: ReadonlySet<string>;
   /** Where new copies go first. */

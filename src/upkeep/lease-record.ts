@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 
-/** Who does a work that only one may do at a time. */
+/** A work that only one process may do at a time, and who does it. */
 export const LeaseRecord = defineEntity({
   name: "LeaseRecord",
   tableName: "leases",

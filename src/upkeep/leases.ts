@@ -21,13 +21,13 @@ export interface HeldLease {
   /** Aborts when the lease is lost, or whoever asked for it wants the work to stop. */
   readonly signal: AbortSignal;
   /**
-   * Within a transaction, before a change that only the holder may make.
+   * Call it within a transaction, before a change that only the holder may make.
    * @throws LeaseLostError unless the database still has it
    */
   check(em: EntityManager): Promise<void>;
 }
 
-export interface HoldOptions {
+interface HoldOptions {
   /** Ends the work. */
   signal?: AbortSignal;
   /** When the work was done, nobody gets the lease for so long: for work that is to be done once a day by any one. */
@@ -108,7 +108,7 @@ export class Leases {
     });
   }
 
-  /** @param asked when the lease was asked for, by this process's clock: its time counts from then at the latest */
+  /** @param asked when the lease was asked for, by this process's clock: the lease's time is counted from this moment */
   async #keepRenewed(name: string, holder: string, asked: number, ended: AbortSignal, lost: AbortController) {
     const expireAfter = (ms: number) => setTimeout(() => lost.abort(new LeaseLostError(name)), ms).unref();
     let expiry = expireAfter(asked + this.#ttlMs - performance.now());

@@ -56,8 +56,17 @@ export async function sweepOrphans(
     }
     for (const id of orphans) {
       signal?.throwIfAborted();
-      await node.remove({ id, nodes: [node.name] });
-      swept.orphans++;
+      try {
+        await node.remove({ id, nodes: [node.name] });
+        swept.orphans++;
+      } catch (err) {
+        // A node that fails altogether ends the sweep; a blob that can't be removed keeps no other from it.
+        await node.probe();
+        log.warn(
+          { node: node.name, blob: id, err },
+          "an orphan could not be removed; it is tried again by the next sweep",
+        );
+      }
     }
     const gone = new Set(orphans);
     const strays = unknown.filter((id) => !gone.has(id));

@@ -8,14 +8,14 @@ import type { UpkeepContext } from "./upkeep-context.ts";
 const LEASE = "rebalance";
 const BATCH = 100;
 
-export interface RebalanceProgress {
+interface RebalanceProgress {
   movedChunks: number;
   movedBytes: number;
   /** All that is to be moved. */
   totalBytes: number;
 }
 
-export interface RebalanceOptions extends WaitOptions {
+interface RebalanceOptions extends WaitOptions {
   /** Stops after so many bytes. */
   maxBytes?: number;
   onProgress?: (progress: RebalanceProgress) => void;

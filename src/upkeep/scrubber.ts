@@ -4,10 +4,10 @@ import { chunksOnNode, countOn } from "../metadata/replicas.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
 import type { HeldLease, WaitOptions } from "./leases.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-import { verifyReplica } from "./replica.ts";
 import { ScrubRecord } from "./scrub-record.ts";
 import type { UpkeepContext } from "./upkeep-context.ts";
 import type { UpkeepRequestRecord } from "./upkeep-request-record.ts";
+import { verifyReplica } from "./verify-copy.ts";
 
 const LEASE = "scrub";
 const BATCH = 64;
@@ -15,7 +15,7 @@ const CHUNKS_AT_ONCE = 2;
 /** Part of a period in which a pass is to end: the rest is for the days on which nothing runs. */
 const BUSY_PART = 0.9;
 
-export interface ScrubNodeOptions extends WaitOptions {
+interface ScrubNodeOptions extends WaitOptions {
   /** Called after each batch. */
   onProgress?: (pass: ScrubRecord) => void;
 }

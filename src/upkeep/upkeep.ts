@@ -19,7 +19,7 @@ export interface UpkeepOptions {
   scrubPeriodMs: number | null;
 }
 
-export interface UpkeepStatus {
+interface UpkeepStatus {
   repairs: { waiting: number; unrestorable: number };
   scrubs: ScrubRecord[];
   /** What some process is doing at the moment. */

@@ -29,7 +29,7 @@ import {
 const CHECKED_WITHIN_MS = 6 * 3600_000;
 
 /** Where to tell of chunks whose rows come long after their bytes were stored. */
-export type OnLateRows = (chunks: readonly RecordedChunk[]) => void;
+type OnLateRows = (chunks: readonly RecordedChunk[]) => void;
 
 /** Pieces that an upload may have of any size, and what the others have to have on the average, in bytes. */
 const FREE_PIECES = 10_000;
@@ -38,7 +38,7 @@ const PIECE_BYTES = 64 * 1024;
 /** How long somebody who asks for an offset waits for what is on its way. */
 const SETTLING_MS = 2_000;
 
-export interface Appended {
+interface Appended {
   /** Where the client thinks that the upload ends. */
   offset: number;
   /** Bytes of the whole upload, when the client declares them now. */
@@ -101,7 +101,7 @@ export class AppendService {
   }
 
   /**
-   * As `find`, but first lets requests end that still bring bytes of this upload: whoever goes on after a broken
+   * Finds it as `find` does, but first lets requests end that still bring bytes of this upload: whoever goes on after a broken
    * connection often asks before all has been taken in that had come by it, and would send that again.
    * @param orConcatenated finds a part also when it has become another file's
    */

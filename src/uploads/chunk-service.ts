@@ -28,7 +28,7 @@ export interface SentChunk {
   size?: number | undefined;
 }
 
-/** Requests for the same chunk: a connection that broke may still be open here. */
+/** Requests that may send one chunk at once: two, as a broken connection may still look open here. */
 const MAX_AT_ONCE = 2;
 
 /** Takes in the chunks of uploads: bytes first, then one short transaction. */
@@ -36,7 +36,7 @@ export class ChunkService {
   readonly #database: Database;
   readonly #storage: StorageNode;
   readonly #expiryMs: number;
-  /** Turns of each chunk: who sends the same one waits for the others, so that its bytes lie on the nodes no more often. */
+  /** Turns of each chunk: a request waits for others that send the same one, so that its bytes don't lie on the nodes more often. */
   readonly #turns = new Map<string, LimitFunction>();
 
   /** @param expiryMs how long an upload stays open after its last chunk */

@@ -23,13 +23,13 @@ export interface Concatenation {
 export class ConcatenationService {
   readonly #database: Database;
   readonly #options: UploadPolicy;
-  readonly #freed: () => void;
+  readonly #onFreeable: () => void;
 
-  /** @param freed called when the rows of parts can be tidied away */
-  constructor(database: Database, options: UploadPolicy, freed: () => void) {
+  /** @param onFreeable called when the rows of parts can be tidied away */
+  constructor(database: Database, options: UploadPolicy, onFreeable: () => void) {
     this.#database = database;
     this.#options = options;
-    this.#freed = freed;
+    this.#onFreeable = onFreeable;
   }
 
   /**
@@ -48,7 +48,7 @@ export class ConcatenationService {
     const digest = await this.#digest(parts);
     const file = await this.#database.transaction((em) => this.#make(em, user, partIds, plan, digest, creation));
     if (file === null) return this.#again(user, partIds, creation);
-    this.#freed();
+    this.#onFreeable();
     return file;
   }
 

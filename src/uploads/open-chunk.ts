@@ -6,7 +6,7 @@ import { BlockChecksums } from "../storage/block-checksums.ts";
 import type { BlobWriter, StorageNode } from "../storage/storage-node.ts";
 
 /** What a chunk's bytes are known by. */
-export interface DigestedChunk {
+interface DigestedChunk {
   /** Bytes. */
   size: number;
   sha256: Buffer;

@@ -20,7 +20,7 @@ export interface UploadRequest {
   resumeKey?: string | null | undefined;
   /** What the program that asks calls itself. */
   client?: string | null | undefined;
-  /** Whether the file counts that an upload with the same key, name and size became lately. */
+  /** Whether a file that an upload with the same key, name and size became lately is given instead of a new upload. */
   skipCompleted?: boolean | null | undefined;
 }
 

@@ -6,7 +6,7 @@ import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
 import type { User } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError, ServiceUnavailableError } from "../errors.ts";
-import { findPage, type Page, type PageRequest } from "../files/page.ts";
+import { findPage, type Page, type PageRequest } from "../files/keyset-page.ts";
 import { parseDigest } from "../metadata/digest.ts";
 import { FileRecord } from "../metadata/file-record.ts";
 import { filenameKey } from "../metadata/filename.ts";
@@ -99,14 +99,14 @@ export class UploadService {
   readonly #database: Database;
   readonly #quotas: QuotaService;
   readonly #options: UploadPolicy;
-  readonly #freed: () => void;
+  readonly #onFreeable: () => void;
 
-  /** @param freed called when an upload was closed whose chunks can be freed now */
-  constructor(database: Database, quotas: QuotaService, options: UploadPolicy, freed: () => void) {
+  /** @param onFreeable called when an upload was closed whose chunks can be freed now */
+  constructor(database: Database, quotas: QuotaService, options: UploadPolicy, onFreeable: () => void) {
     this.#database = database;
     this.#quotas = quotas;
     this.#options = options;
-    this.#freed = freed;
+    this.#onFreeable = onFreeable;
   }
 
   /**
@@ -180,7 +180,7 @@ export class UploadService {
     return em.findOne(FileRecord, where, { orderBy: { id: "desc" } });
   }
 
-  /** Null when there is no such upload of the user's, or its file was deleted. */
+  /** Finds an upload; null when there is no such upload of the user's, or its file was deleted. */
   async find(user: User, id: string): Promise<FileRecord | null> {
     if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: { $ne: "DELETED" } }));
@@ -270,6 +270,6 @@ export class UploadService {
       upload.resumeKey = null;
       await countClosed(em, user.id, upload.size);
     });
-    this.#freed();
+    this.#onFreeable();
   }
 }

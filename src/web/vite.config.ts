@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Compressed once here instead of for each visitor. */
+/** Compresses files once, at build time, instead of for each visitor. */
 const gzip: Plugin = {
   name: "gzip",
   generateBundle: {

@@ -1,6 +1,6 @@
 import argon2 from "argon2";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Passwords } from "../../src/accounts/passwords.ts";
+import { Passwords } from "../../src/accounts/password-hashing.ts";
 
 describe("Passwords", () => {
   let passwords: Passwords;

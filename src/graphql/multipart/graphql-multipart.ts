@@ -137,7 +137,7 @@ interface MappedFile {
   paths: string[];
 }
 
-/** None or one. */
+/** Uploads of the request: none or one. */
 function parseMap(text: string): MappedFile[] {
   const map = parseJson(text, "map");
   if (!isObject(map) || Array.isArray(map)) {

@@ -27,7 +27,7 @@ export function strongETag(file: DownloadableFile): string {
 }
 
 /** The headers of every answer about a file that was found. */
-export function commonHeaders(file: DownloadableFile, disposition: Disposition): Record<string, string> {
+export function fileHeaders(file: DownloadableFile, disposition: Disposition): Record<string, string> {
   return {
     ETag: strongETag(file),
     "Last-Modified": file.completedAt.toUTCString(),

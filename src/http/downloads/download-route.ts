@@ -6,10 +6,10 @@ import type { ByteRange } from "../../storage/storage-node.ts";
 import { requestToken } from "../auth/request-token.ts";
 import { parseRange } from "./byte-ranges.ts";
 import {
-  commonHeaders,
   contentTypeOf,
   type Disposition,
   dispositionHeader,
+  fileHeaders,
   lacksCharset,
   strongETag,
 } from "./download-headers.ts";
@@ -69,7 +69,7 @@ async function answer(
   const isHead = request.method === "HEAD";
   const validators = { etag: strongETag(file), lastModified: file.completedAt };
   const { outcome, honourRange } = evaluatePreconditions(isHead ? "HEAD" : "GET", request.headers, validators);
-  const common = commonHeaders(file, disposition);
+  const common = fileHeaders(file, disposition);
   if (outcome === "precondition-failed") return reply.code(412).headers(common).send();
   const headers = { ...common, ...dispositionHeader(file, disposition) };
   if (outcome === "not-modified") return reply.code(304).headers(headers).send();

@@ -2,14 +2,14 @@ import type { IncomingHttpHeaders } from "node:http";
 import { parseHttpDate } from "./http-date.ts";
 
 /** What a representation is recognised by. */
-export interface Validators {
+interface Validators {
   /** A strong entity-tag with its quotes. */
   etag: string;
   /** Compared in whole seconds, as Last-Modified shows it. It has to be a strong validator too. */
   lastModified: Date;
 }
 
-export interface Evaluation {
+interface Evaluation {
   outcome: "proceed" | "not-modified" | "precondition-failed";
   /** Whether a Range header counts, if there is one. */
   honourRange: boolean;

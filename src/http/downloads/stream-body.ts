@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyReply } from "fastify";
 import { breathe } from "../../runtime/event-loop.ts";
 
-export interface ClientWatch {
+interface ClientWatch {
   /** Aborted as soon as the connection is closed, by whichever side. */
   gone: AbortSignal;
   /** A connection outlives its requests: call this when the response is done. */

@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
-import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 import { booleanItem, integerItem, PARTIAL_UPLOAD, stateHeaders } from "./resumable-headers.ts";
 import { takeBytes } from "./take-bytes.ts";
 import { answerComplete } from "./upload-answer.ts";

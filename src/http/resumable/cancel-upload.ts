@@ -1,8 +1,8 @@
 import type { FastifyReply } from "fastify";
-import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 import { completedUpload } from "./upload-problem.ts";
 
-/** DELETE: section 4.5, "Upload Cancellation". What is complete is a file, which no client means that cancels. */
+/** DELETE: section 4.5, "Upload Cancellation". A complete upload is a file, and no client that cancels means to delete one. */
 export async function cancelUpload({ request, reply, user, services }: SequentialRequest): Promise<FastifyReply> {
   const upload = await services.appends.find(user, uploadId(request));
   if (upload.status === "COMPLETE") throw completedUpload();

@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import { header } from "../request-header.ts";
-import type { SequentialRequest } from "../sequential/sequential-request.ts";
+import type { SequentialRequest } from "../sequential/sequential.ts";
 import { filenameOf } from "./content-name.ts";
 import { sendInterim } from "./interim-response.ts";
 import { booleanItem, resumablePath, stateHeaders, uploadLimit } from "./resumable-headers.ts";

@@ -6,10 +6,10 @@ import { handleError } from "../error-mapping.ts";
 import { hidden } from "../openapi.ts";
 import {
   documentationOnly,
+  handleSequential,
   type SequentialHandler,
   type SequentialServices,
-  serve,
-} from "../sequential/sequential-request.ts";
+} from "../sequential/sequential.ts";
 import { appendToUpload } from "./append-to-upload.ts";
 import { cancelUpload } from "./cancel-upload.ts";
 import { createUpload } from "./create-upload.ts";
@@ -56,7 +56,7 @@ export function registerResumable(app: FastifyInstance, accounts: AccountService
     const config = { swagger: { exposeHeadRoute: true } };
     for (const { handle, ...route } of routes) {
       const handler = (request: FastifyRequest, reply: FastifyReply) =>
-        serve(handle, request, reply, accounts, services);
+        handleSequential(handle, request, reply, accounts, services);
       scope.route({ ...route, handler, config, ...documentationOnly });
     }
     const tell = (_request: FastifyRequest, reply: FastifyReply) => reply.code(204).send();

@@ -1,6 +1,6 @@
 import { ApiError } from "../../errors.ts";
 import type { FileRecord } from "../../metadata/file-record.ts";
-import type { SequentialRequest } from "../sequential/sequential-request.ts";
+import type { SequentialRequest } from "../sequential/sequential.ts";
 import { sendInterim } from "./interim-response.ts";
 import type { Stretch } from "./upload-length.ts";
 import { inconsistentLength, mismatchingOffset } from "./upload-problem.ts";

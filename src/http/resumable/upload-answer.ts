@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import type { FileRecord } from "../../metadata/file-record.ts";
 import { uploadProgress } from "../chunks/upload-progress.ts";
-import type { SequentialRequest } from "../sequential/sequential-request.ts";
+import type { SequentialRequest } from "../sequential/sequential.ts";
 import { resumablePath, stateHeaders } from "./resumable-headers.ts";
 
 /** What answers the request that completes an upload, be it its first or its last: sections 4.2.2 and 4.4.2. */

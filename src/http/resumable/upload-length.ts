@@ -1,5 +1,5 @@
 import type { FileRecord } from "../../metadata/file-record.ts";
-import type { SequentialRequest } from "../sequential/sequential-request.ts";
+import type { SequentialRequest } from "../sequential/sequential.ts";
 import { integerItem } from "./resumable-headers.ts";
 import { inconsistentLength } from "./upload-problem.ts";
 
@@ -23,7 +23,7 @@ export function declaredLength({ request, body }: SequentialRequest, { offset, i
 }
 
 /**
- * Before anything is read: a length once told stays, and the bytes that come fit into it.
+ * Checks before anything is read that a length once told stays, and that the bytes that come fit into it.
  * @param upload left out where there is none yet
  * @throws UploadProblem
  */

@@ -1,5 +1,5 @@
 import type { FastifyReply } from "fastify";
-import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 import { stateHeaders } from "./resumable-headers.ts";
 
 /** HEAD: section 4.3, "Offset Retrieval". */

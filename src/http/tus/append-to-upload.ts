@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { ApiError, BadUserInputError } from "../../errors.ts";
-import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders } from "./tus-headers.ts";
 import { isFinal } from "./upload-concat.ts";
 

@@ -4,7 +4,7 @@ import type { FileRecord } from "../../metadata/file-record.ts";
 import type { UploadRequest } from "../../uploads/upload-request.ts";
 import type { Creation } from "../../uploads/upload-service.ts";
 import { header } from "../request-header.ts";
-import type { SequentialRequest } from "../sequential/sequential-request.ts";
+import type { SequentialRequest } from "../sequential/sequential.ts";
 import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders, tusPath } from "./tus-headers.ts";
 import { parseConcat } from "./upload-concat.ts";
 import { type NamedContent, parseMetadata } from "./upload-metadata.ts";

@@ -1,5 +1,5 @@
 import type { FastifyReply } from "fastify";
-import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 
 /** DELETE, of a complete upload too: section "Termination". */
 export async function terminateUpload({ request, reply, user, services }: SequentialRequest): Promise<FastifyReply> {

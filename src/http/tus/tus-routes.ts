@@ -8,10 +8,10 @@ import { hidden } from "../openapi.ts";
 import { header } from "../request-header.ts";
 import {
   documentationOnly,
+  handleSequential,
   type SequentialHandler,
   type SequentialServices,
-  serve,
-} from "../sequential/sequential-request.ts";
+} from "../sequential/sequential.ts";
 import { StatusError } from "../status-error.ts";
 import { appendToUpload } from "./append-to-upload.ts";
 import { createUpload } from "./create-upload.ts";
@@ -97,7 +97,7 @@ async function dispatch(
     void reply.header("tus-version", TUS_VERSION);
     throw new StatusError(412, "BAD_USER_INPUT", `This server speaks tus ${TUS_VERSION}: say so as Tus-Resumable.`);
   }
-  return serve(handle, request, reply, accounts, services);
+  return handleSequential(handle, request, reply, accounts, services);
 }
 
 /** Section "OPTIONS". */

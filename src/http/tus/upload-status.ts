@@ -1,5 +1,5 @@
 import type { FastifyReply } from "fastify";
-import { type SequentialRequest, uploadId } from "../sequential/sequential-request.ts";
+import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 import { progressHeaders } from "./tus-headers.ts";
 
 /** HEAD: sections "HEAD", "Creation" and "Concatenation" say what it tells. */

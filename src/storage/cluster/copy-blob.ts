@@ -1,6 +1,6 @@
 import { whenPrepared } from "../preparation.ts";
 import type { BlobWriter, StorageNode, StoredBlob } from "../storage-node.ts";
-import { inTime } from "./patience.ts";
+import { inTime } from "./in-time.ts";
 
 /** Milliseconds for each of the target's steps. */
 const TIMEOUT_MS = 30_000;

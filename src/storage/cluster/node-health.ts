@@ -1,7 +1,7 @@
 import { InsufficientStorageError } from "../../errors.ts";
 import { CorruptBlobError } from "../blob-errors.ts";
 import type { NodeKind, NodeStatus, PhysicalNode } from "../storage-node.ts";
-import { inTime, NodeTimeoutError } from "./patience.ts";
+import { inTime, NodeTimeoutError } from "./in-time.ts";
 
 /** What a pino logger offers. */
 export interface StorageLogger {
@@ -10,7 +10,7 @@ export interface StorageLogger {
 }
 
 /** DRAINING takes no new blobs; DOWN failed its last probe, or stalled. */
-export type NodeState = "UP" | "DRAINING" | "DOWN";
+type NodeState = "UP" | "DRAINING" | "DOWN";
 
 export interface NodeReport {
   name: string;
@@ -24,7 +24,7 @@ export interface NodeReport {
   error?: unknown;
 }
 
-export interface NodeHealthOptions {
+interface NodeHealthOptions {
   logger: StorageLogger;
   /** How long the answer of a probe is good for, milliseconds. */
   probeMaxAgeMs: number;

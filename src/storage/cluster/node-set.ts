@@ -11,8 +11,8 @@ import type {
   StoredBlob,
 } from "../storage-node.ts";
 import { everyOne } from "./every-one.ts";
+import { inTime, NodeTimeoutError, type StepLimits, settleInTime } from "./in-time.ts";
 import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
-import { inTime, NodeTimeoutError, type StepLimits, settleInTime } from "./patience.ts";
 import { rankNodes } from "./placement.ts";
 import { nothingStored, type Replica, ReplicatedWriter, type WriterHost } from "./replicated-writer.ts";
 

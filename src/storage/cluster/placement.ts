@@ -19,7 +19,7 @@ export function rankNodes(blobId: string, nodes: Iterable<WeightedNode>): string
     .map(({ name }) => name);
 }
 
-/** Strictly between 0 and 1, evenly spread. */
+/** A number strictly between 0 and 1, evenly spread. */
 function hashToUnit(text: string): number {
   return (hash("sha256", text, "buffer").readUIntBE(0, 6) + 0.5) / 2 ** 48;
 }

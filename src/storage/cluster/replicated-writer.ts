@@ -2,7 +2,7 @@ import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError
 import { BlobExistsError, SlowSenderError, WrongByteCountError } from "../blob-errors.ts";
 import type { BlobEnd, BlobWriter, PhysicalNode, StorageNode } from "../storage-node.ts";
 import { copyBlob } from "./copy-blob.ts";
-import { NodeTimeoutError, type StepLimits, settleInTime } from "./patience.ts";
+import { NodeTimeoutError, type StepLimits, settleInTime } from "./in-time.ts";
 
 export interface Replica {
   node: PhysicalNode;

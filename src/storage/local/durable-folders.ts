@@ -54,7 +54,7 @@ export class DurableFolders {
     if (this.#durability === "fsync") await syncFolder(folder);
   }
 
-  /** Short, as there may be 65,536 of them. */
+  /** Names a folder shortly, as there may be 65,536 of them. */
   #key(folder: string): string {
     return folder.slice(this.#root.length);
   }

@@ -26,7 +26,7 @@ import { LocalWriter } from "./local-writer.ts";
 /** Its temporary file, and the folders that it may be the first in. */
 const INODES_OF_A_BLOB = 3;
 
-export interface LocalNodeOptions {
+interface LocalNodeOptions {
   durability?: Durability;
 }
 
@@ -68,7 +68,7 @@ export class LocalNode implements PhysicalNode {
     return readIdentity(this.name, this.#root);
   }
 
-  /** Again, with the identity that is there, it only makes what is missing beside it. */
+  /** Makes only what is missing when the identity is there already. */
   async claim(identity: NodeIdentity): Promise<void> {
     const found = await this.identity();
     if (found !== null) checkIdentity(this.name, identity, found);

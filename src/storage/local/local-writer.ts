@@ -9,7 +9,7 @@ import { ByteCount } from "../byte-count.ts";
 import type { BlobEnd, BlobWriter } from "../storage-node.ts";
 import type { Durability, DurableFolders } from "./durable-folders.ts";
 
-export interface LocalTarget {
+interface LocalTarget {
   node: string;
   id: string;
   /** Bytes announced. */

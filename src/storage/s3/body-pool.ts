@@ -17,7 +17,7 @@ export class BodyPool {
     return found ?? Buffer.allocUnsafeSlow(bytes);
   }
 
-  /** Only what nobody reads or writes any more. */
+  /** Takes back a body that nobody reads or writes any more. */
   give(buffer: Buffer): void {
     this.#free.push(buffer);
     this.#bytes += buffer.length;

@@ -3,9 +3,9 @@ import { ServiceUnavailableError } from "../../errors.ts";
 /** The most memory that one blob may ask for. */
 export const LARGEST_RESERVATION = 10 * 1024 * 1024;
 
-/** How long a blob waits for its memory before its sender is asked to come again. */
+/** Time that a blob waits for its memory before its sender is asked to come again. */
 const PATIENCE_MS = 30_000;
-/** How often it is looked at who could give way, while somebody waits. */
+/** Time between two looks for a sender who could give way, while somebody waits. */
 const REVIEW_MS = 1_000;
 /** A sender has this long to show how fast it is. */
 const GRACE_MS = 5_000;
@@ -43,7 +43,7 @@ interface Share {
 
 /**
  * Bounds the memory of the blobs that are on their way. Whoever finds too little of it waits: next is the blob whose owner
- * holds least, and no owner holds more than half. While somebody waits, the slowest sender gives way if it is slow.
+ * holds least, and no owner who holds some is granted more than half. While somebody waits, the slowest sender gives way if it is slow.
  * A blob asks once for all that it will need, and its copies on several nodes share what was granted: so nobody waits
  * while holding some, and there is no deadlock.
  */

@@ -26,7 +26,7 @@ import { removeOldUploads } from "./s3-leftovers.ts";
 import { readObject } from "./s3-reader.ts";
 import { memoryFor, S3Writer } from "./s3-writer.ts";
 
-export interface S3NodeOptions {
+interface S3NodeOptions {
   name: string;
   place: S3Place;
   /** Shared by all S3 nodes of the process. */

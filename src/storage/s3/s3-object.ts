@@ -38,7 +38,7 @@ export class S3Object {
   /**
    * Stores the whole object.
    * @param sha256 of its bytes, if it is known
-   * @throws BlobExistsError, in any order of events, when another object has the key
+   * @throws BlobExistsError when another object has the key, even if it came meanwhile
    */
   async put(body: SignedBody, sha256: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
     this.#size = body.bytes.length;

@@ -22,7 +22,7 @@ const CLEANUP_MS = 10_000;
 
 const bodies = new BodyPool();
 
-export interface S3Target {
+interface S3Target {
   bucket: S3Bucket;
   id: string;
   /** Bytes announced. */
@@ -31,9 +31,9 @@ export interface S3Target {
   signal?: AbortSignal | undefined;
 }
 
-/** Bytes of memory for a blob of this size. */
+/** Bytes of memory for a blob of this size: itself, or all its parts that are in memory at once. */
 export function memoryFor(size: number): number {
-  return Math.min(size, LARGEST_RESERVATION);
+  return size <= LARGEST_SINGLE ? size : LARGEST_RESERVATION;
 }
 
 /** Gathers a blob's bytes in memory that was reserved for them, and sends them with their SHA-256 signed. */

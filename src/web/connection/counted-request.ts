@@ -1,4 +1,4 @@
-export interface CountedInit {
+interface CountedInit {
   method: string;
   headers: Headers;
   body: XMLHttpRequestBodyInit;

@@ -4,7 +4,7 @@ import { countedRequest } from "./counted-request.ts";
 /** The server takes the cookie's word only with it: another site's page can't send it. */
 const PAGE_HEADER = "stowage-page";
 
-export interface PageInit extends RequestInit {
+interface PageInit extends RequestInit {
   onSent?: ((bytes: number) => void) | undefined;
 }
 

@@ -7,7 +7,7 @@ export interface PlacedChunk {
 /** More cells than this could not be told apart: each then stands for several chunks in a row. */
 const MOST_CELLS = 64;
 
-export interface NodeShare {
+interface NodeShare {
   name: string;
   chunks: number;
   bytes: number;

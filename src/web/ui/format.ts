@@ -1,7 +1,7 @@
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 const STEP = 1000;
 
-/** Such as `1.07 GB`. */
+/** Formats a size, such as `1.07 GB`. */
 export function formatBytes(bytes: number): string {
   const power = Math.min(UNITS.length - 1, bytes < STEP ? 0 : Math.floor(Math.log10(bytes) / 3));
   const value = bytes / STEP ** power;
@@ -11,7 +11,7 @@ export function formatBytes(bytes: number): string {
   return new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay, maximumFractionDigits }).format(value);
 }
 
-/** Such as `about 3 min left`. */
+/** Formats the time left, such as `about 3 min left`. */
 export function formatTimeLeft(seconds: number): string {
   if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s left`;
   const minutes = Math.ceil(seconds / 60);

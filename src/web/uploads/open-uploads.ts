@@ -4,9 +4,9 @@ import { OpenUploadsDocument, type OpenUploadsQuery } from "../graphql/operation
 /** What the page calls itself when it begins an upload. */
 export const CLIENT = "web";
 
-export type OpenUpload = OpenUploadsQuery["uploadSessions"]["nodes"][number];
+type OpenUpload = OpenUploadsQuery["uploadSessions"]["nodes"][number];
 
-/** Whether it goes by a plan, and no other program began it, whose key for the same file is another. */
+/** Whether this page can go on with the upload: it has a plan, and this page began it, or a client without a name. */
 export function isContinuable({ kind, client }: OpenUpload): boolean {
   return kind === "PLANNED" && (client === null || client === CLIENT);
 }

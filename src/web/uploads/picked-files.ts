@@ -45,7 +45,7 @@ export function pickFiles(): Promise<PickedFile[]> | undefined {
 }
 
 /** What a drop holds, and the names of what in it can't be read. */
-export interface Dropped {
+interface Dropped {
   files: PickedFile[];
   unreadable: string[];
 }

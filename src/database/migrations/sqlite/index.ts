@@ -11,6 +11,7 @@ import { Migration20261126110000CompletedKeys } from "./20261126110000-completed
 import { Migration20261126120000RevokedLinks } from "./20261126120000-revoked-links.ts";
 import { Migration20261127100000UploadClients } from "./20261127100000-upload-clients.ts";
 import { Migration20261127200000FreeingChunks } from "./20261127200000-freeing-chunks.ts";
+import { Migration20261127210000FreeingOrder } from "./20261127210000-freeing-order.ts";
 
 /** In the order in which they run. */
 export const sqliteMigrations: Constructor<Migration>[] = [
@@ -25,4 +26,5 @@ export const sqliteMigrations: Constructor<Migration>[] = [
   Migration20261126120000RevokedLinks,
   Migration20261127100000UploadClients,
   Migration20261127200000FreeingChunks,
+  Migration20261127210000FreeingOrder,
 ];

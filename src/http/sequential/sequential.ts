@@ -35,7 +35,7 @@ export type SequentialHandler = (sequential: SequentialRequest) => Promise<Fasti
 export const documentationOnly = { validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify };
 
 /** Works on a request, and drops what wasn't read of its body. */
-export async function serve(
+export async function handleSequential(
   handle: SequentialHandler,
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,5 +1,5 @@
 import { BadUserInputError } from "../errors.ts";
-import { checkChosen } from "./password.ts";
+import { checkChosen } from "./password-rules.ts";
 
 export interface Registration {
   username: string;

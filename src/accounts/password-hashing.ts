@@ -1,6 +1,6 @@
 import argon2 from "argon2";
 import { FairQueue } from "./fair-queue.ts";
-import { candidates, prepare } from "./password.ts";
+import { candidates, prepare } from "./password-rules.ts";
 
 /** argon2id as the OWASP Password Storage Cheat Sheet recommends: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
