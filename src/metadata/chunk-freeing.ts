@@ -1,5 +1,8 @@
+import { LockMode } from "@mikro-orm/core";
 import type { EntityManager } from "../database/database.ts";
+import { NotFoundError } from "../errors.ts";
 import { lockChunks } from "./chunks.ts";
+import { FileRecord } from "./file-record.ts";
 import { insertRows, placeholders } from "./insert-rows.ts";
 
 /*
@@ -24,13 +27,22 @@ export class ChunkFreeingError extends Error {
   }
 }
 
+/** A chunk that is marked, and the nodes that have a copy of it by the rows. */
+export interface MarkedChunk {
+  id: string;
+  nodes: readonly string[];
+}
+
 /**
- * Adds a file's references to chunks that others refer to already: the only way to a second one.
- * @throws ChunkFreeingError when one of the chunks is being freed or gone; roll back then
+ * Adds an open or complete file's references to chunks that others refer to already: the only way to a second one.
+ * @throws ChunkFreeingError when one of the chunks is being freed or gone, NotFoundError when the file is closed; roll back then
  */
 export async function addReferences(em: EntityManager, fileId: string, added: readonly Reference[]): Promise<void> {
   const ids = [...new Set(added.map(({ chunkId }) => chunkId))];
   if (ids.length === 0) return;
+  const where = { id: fileId, status: { $in: ["OPEN", "COMPLETE"] } } as const;
+  const file = await em.findOne(FileRecord, where, { fields: ["id"], lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (file === null) throw new NotFoundError("file");
   await lockChunks(em, ids);
   const kept = `select id from chunks where id in (${placeholders(ids.length)}) and freeing_at is null`;
   const found = new Set((await em.execute<{ id: string }[]>(kept, ids)).map(({ id }) => id));
@@ -42,13 +54,13 @@ export async function addReferences(em: EntityManager, fileId: string, added: re
 
 /**
  * Gives up a closed file's references: chunks that another file refers to lose this one, the others are marked.
- * @returns the ids of the marked chunks, whose blobs can go now; `removeChunks` follows
+ * @returns the marked chunks, whose blobs can go now; `removeChunks` follows
  */
 export async function giveUpReferences(
   em: EntityManager,
   fileId: string,
   references: readonly Reference[],
-): Promise<string[]> {
+): Promise<MarkedChunk[]> {
   const ids = [...new Set(references.map(({ chunkId }) => chunkId))];
   if (ids.length === 0) return [];
   await lockChunks(em, ids);
@@ -61,7 +73,7 @@ export async function giveUpReferences(
   }
   const own = ids.filter((id) => !shared.includes(id));
   await mark(em, own);
-  return own;
+  return markedChunks(em, own);
 }
 
 /** Marks an old chunk that no file refers to. @returns false when it is younger than `before`, in use or gone */
@@ -77,6 +89,7 @@ export async function markUnused(em: EntityManager, id: string, before: Date): P
 /** Removes all rows of marked chunks, whose blobs are gone; what isn't marked stays. */
 export async function removeChunks(em: EntityManager, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
+  await lockChunks(em, ids);
   const list = placeholders(ids.length);
   const marked = `select id from chunks where id in (${list}) and freeing_at is not null`;
   const gone = (await em.execute<{ id: string }[]>(marked, [...ids])).map(({ id }) => id);
@@ -91,4 +104,12 @@ async function mark(em: EntityManager, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
   const statement = `update chunks set freeing_at = ? where freeing_at is null and id in (${placeholders(ids.length)})`;
   await em.execute(statement, [new Date(), ...ids], "run");
+}
+
+/** Read under the lock: whoever was about to add a copy has done so, or never will. */
+async function markedChunks(em: EntityManager, ids: readonly string[]): Promise<MarkedChunk[]> {
+  if (ids.length === 0) return [];
+  const statement = `select chunk_id as id, node from chunk_replicas where chunk_id in (${placeholders(ids.length)})`;
+  const rows = await em.execute<{ id: string; node: string }[]>(statement, [...ids]);
+  return ids.map((id) => ({ id, nodes: rows.flatMap((row) => (row.id === id ? row.node : [])) }));
 }

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { AccountService } from "../accounts/account-service.ts";
 import { mayExpire } from "../database/database-clock.ts";
-import { forgetClosedFiles, freeClosedFiles } from "../files/freeing.ts";
+import { Freer, forgetClosedFiles } from "../files/freeing.ts";
 import type { Job } from "../setup/job-runner.ts";
 import { nodeJobs, type StorageSetup } from "../setup/storage-setup.ts";
 import { expireUploads } from "../uploads/expiry.ts";
@@ -34,6 +34,7 @@ export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: Backgrou
     intervalMs: Math.min(MOST_BETWEEN_SCRUBS_MS, Math.max(1_000, (scrubPeriodMs ?? 0) / 100)),
     run: (signal) => upkeep.scrubber.run(signal),
   };
+  const freer = new Freer(database, storage, log);
   return [
     ...nodeJobs(setup),
     { name: "repair", intervalMs: REPAIR_INTERVAL_MS, run: (signal) => upkeep.repairer.run(signal) },
@@ -64,9 +65,7 @@ export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: Backgrou
       intervalMs: FREE_INTERVAL_MS,
       async run(signal) {
         if (await mayExpire(database)) await expireUploads(database, signal);
-        const failed = (fileId: string, err: unknown) =>
-          log.warn({ fileId, err }, "a file's bytes could not be freed yet");
-        await freeClosedFiles(database, storage, failed, signal);
+        await freer.run(signal);
       },
     },
     {

@@ -1,7 +1,7 @@
 import type { ServerLog } from "../setup/logging.ts";
 import { onEndSignal } from "../terminal/end-signals.ts";
 
-/** The first SIGINT or SIGTERM closes and exits with 0; a second one exits at once, with 130. */
+/** The first SIGINT or SIGTERM closes and exits with 0; a second one exits at once, with 130 or 143. */
 export function closeOnSignals(close: () => Promise<void>, { log, flush }: ServerLog): void {
   onEndSignal((signal) => {
     log.info({ signal }, "finishing what is in flight; a second signal exits at once");

@@ -31,17 +31,19 @@ export interface StorageSetup {
   nodes: NodeService;
   /** Lets this process know what other instances or an operator changed of the nodes. */
   refreshNodes(): Promise<void>;
-  /** Probes the nodes whose time it is; when one is back, lets the repairs that waited for it begin. */
-  probeNodes(): Promise<void>;
+  /** When a node is back, lets the repairs that waited for it begin. */
+  advanceRepairs(): Promise<void>;
   /** Lets go of everything. Jobs over it must have been stopped. */
   close(): Promise<void>;
 }
 
 /** What keeps the knowledge of the nodes fresh, in servers and commands alike. */
-export function nodeJobs({ refreshNodes, probeNodes }: StorageSetup): Job[] {
+export function nodeJobs({ storage, refreshNodes, advanceRepairs }: StorageSetup): Job[] {
   return [
     { name: "nodes", intervalMs: NODES_INTERVAL_MS, run: refreshNodes },
-    { name: "probes", intervalMs: PROBES_INTERVAL_MS, run: probeNodes },
+    { name: "probes", intervalMs: PROBES_INTERVAL_MS, run: () => storage.probeDue() },
+    // By itself: a node that doesn't answer its probe keeps nobody from another that is back.
+    { name: "nodes that are back", intervalMs: PROBES_INTERVAL_MS, run: advanceRepairs },
   ];
 }
 
@@ -81,8 +83,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     storage.setDraining(registry.draining);
     if (replaced.length > 0) await storage.probeDue(replaced);
   }
-  async function probeNodes(): Promise<void> {
-    await storage.probeDue();
+  async function advanceRepairs(): Promise<void> {
     if (!hasReturned) return;
     hasReturned = false;
     try {
@@ -103,7 +104,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
     upkeep,
     nodes,
     refreshNodes: refresh,
-    probeNodes,
+    advanceRepairs,
     async close() {
       await repairs.flush();
       await database.close();

@@ -52,6 +52,8 @@ export class ChunkRestorer {
     const chunk = await this.#database.read((em) => findChunk(em, id));
     if (chunk === null) {
       await this.#tidy(id, up.values(), (node) => node.removeAside(id));
+      const away = [...(options.leave ?? [])].filter((name) => !up.has(name));
+      await this.#forgetCopies(id, away, lease);
       return "GONE";
     }
     await this.#rate.take(chunk.size, lease.signal);
@@ -59,6 +61,7 @@ export class ChunkRestorer {
     const good = chunk.nodes.filter((name) => states.get(name) === "GOOD");
     const source = up.get(good[0] ?? "");
     if (source === undefined) {
+      if (!(await this.#database.read((em) => isWanted(em, id)))) return "GONE";
       this.#log.error({ chunk: id, copies: Object.fromEntries(states) }, "no good copy of a chunk can be read");
       return "UNRESTORABLE";
     }
@@ -71,8 +74,7 @@ export class ChunkRestorer {
       if (outcome === "COPIED") kept.push(target.name);
     }
     if (kept.length < this.#pool.replicas) return "SHORT";
-    await this.#letGo(chunk, this.#best(chunk, kept), up, lease);
-    return "RESTORED";
+    return await this.#letGo(chunk, this.#best(chunk, kept), up, lease);
   }
 
   async #verify(chunk: KnownChunk, up: ReadonlyMap<string, PhysicalNode>, signal: AbortSignal) {
@@ -155,21 +157,40 @@ export class ChunkRestorer {
     return [...kept].sort((a, b) => rank(a) - rank(b)).slice(0, this.#pool.replicas);
   }
 
+  /** Drops the rows of a chunk that is being freed on nodes that are away: its freeing would wait for them. */
+  async #forgetCopies(id: string, nodes: readonly string[], lease: HeldLease): Promise<void> {
+    if (nodes.length === 0) return;
+    await this.#database.transaction(async (em) => {
+      await lockReplicas(em, id);
+      await lease.check(em);
+      if (!(await isWanted(em, id))) await dropReplicas(em, id, nodes);
+    });
+  }
+
   /** Rows go before their blobs: a blob without a row does no harm, a row without a blob is a copy less. */
-  async #letGo(chunk: KnownChunk, kept: readonly string[], up: ReadonlyMap<string, PhysicalNode>, lease: HeldLease) {
+  async #letGo(
+    chunk: KnownChunk,
+    kept: readonly string[],
+    up: ReadonlyMap<string, PhysicalNode>,
+    lease: HeldLease,
+  ): Promise<"RESTORED" | "GONE"> {
     const { id } = chunk;
     lease.signal.throwIfAborted();
-    await this.#database.transaction(async (em) => {
+    const isKept = await this.#database.transaction(async (em) => {
       const present = await lockReplicas(em, id);
       await lease.check(em);
+      if (!(await isWanted(em, id))) return false;
       if (!kept.every((name) => present.has(name))) throw new Error(`The replicas of chunk ${id} changed meanwhile`);
       const others = [...present].filter((name) => !kept.includes(name));
       await dropReplicas(em, id, others);
+      return true;
     });
+    if (!isKept) return "GONE";
     await this.#tidy(id, up.values(), async (node) => {
       if (!kept.includes(node.name)) await node.remove({ id, nodes: [node.name] });
       await node.removeAside(id);
     });
+    return "RESTORED";
   }
 
   /** What is left behind where this fails does no harm. */

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { MemoryBudget } from "../../src/storage/s3/memory-budget.ts";
+import { LARGEST_RESERVATION, MemoryBudget } from "../../src/storage/s3/memory-budget.ts";
+import { memoryFor } from "../../src/storage/s3/s3-writer.ts";
 
 /** Lets everything happen that doesn't wait for anything else. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -119,4 +120,10 @@ describe("MemoryBudget", () => {
     vi.advanceTimersByTime(10_000);
     expect(gaveWay).toEqual(["slower"]);
   });
+});
+
+test("a blob reserves what its writer uses: itself up to 8 MiB, all parts in memory beyond", () => {
+  const MIB = 1024 * 1024;
+  for (const size of [1, 5 * MIB, 8 * MIB]) expect(memoryFor(size)).toBe(size);
+  for (const size of [8 * MIB + 1, 9 * MIB, 64 * MIB]) expect(memoryFor(size)).toBe(LARGEST_RESERVATION);
 });

@@ -3,7 +3,7 @@ import { utimes } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { User } from "../../src/accounts/user-record.ts";
-import { forgetClosedFiles, freeClosedFiles } from "../../src/files/freeing.ts";
+import { Freer, forgetClosedFiles } from "../../src/files/freeing.ts";
 import { FileRecord } from "../../src/metadata/file-record.ts";
 import { readManifest } from "../../src/metadata/manifests.ts";
 import { AppendService } from "../../src/uploads/append-service.ts";
@@ -98,10 +98,10 @@ class Intake {
   /** All that removes something, once. */
   async tidy(): Promise<void> {
     const { database } = this.scene;
-    const failed = (id: string, error: unknown) => {
-      throw new Error(`${id} was not freed`, { cause: error });
+    const warn = (facts: object) => {
+      throw new Error("A file was not freed", { cause: facts });
     };
-    await freeClosedFiles(database, this.running.storage, failed, noSignal);
+    await new Freer(database, this.running.storage, { warn }).run(noSignal);
     await forgetClosedFiles(database);
     await this.running.upkeep.sweeper.run(noSignal);
     await this.running.upkeep.repairer.run(noSignal);

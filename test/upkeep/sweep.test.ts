@@ -45,6 +45,44 @@ describe.each(dialects)("sweep on %s", (dialect) => {
     expect(await scene.queued()).toEqual([]);
   });
 
+  test("an orphan that can't be removed keeps no other there", async () => {
+    const scene = await Scene.open(dialect);
+    const { upkeep } = scene.start();
+    await wanted(scene, 8);
+    const many = await orphans(scene, "node1", 5, 2 * DAY_MS);
+    const ids = () => idsOf(scene.local("node1").node);
+    const [stuck = ""] = [...(await ids())].filter((id) => many.some((blob) => blob.id === id));
+    const disk = scene.disk("node1");
+    const remove = disk.remove.bind(disk);
+    disk.remove = async (blob) => {
+      if (blob.id === stuck) throw new Error("EACCES");
+      await remove(blob);
+    };
+    await upkeep.sweeper.run(noSignal);
+    const left = await ids();
+    expect(many.filter(({ id }) => left.has(id)).map(({ id }) => id)).toEqual([stuck]);
+  });
+
+  test("a chunk without a file on a node that is away keeps nothing else from being swept", async () => {
+    const scene = await Scene.open(dialect);
+    const { upkeep } = scene.start();
+    await wanted(scene, 8);
+    const unused = await scene.chunk(["node2"], 1000);
+    const time = new Date(Date.now() - 3 * DAY_MS);
+    await scene.database.transaction(async (em) => {
+      await em.execute("delete from file_chunks where chunk_id = ?", [unused.id], "run");
+      await em.execute("update chunks set created_at = ? where id = ?", [time, unused.id], "run");
+    });
+    const [orphan] = await orphans(scene, "node1", 1, 2 * DAY_MS);
+    scene.disk("node2").fail.remove = new Error("away");
+    await upkeep.sweeper.run(noSignal);
+    expect((await idsOf(scene.local("node1").node)).has(orphan?.id ?? "")).toBe(false);
+    delete scene.disk("node2").fail.remove;
+    await upkeep.sweeper.run(noSignal);
+    expect(await scene.rows(unused.id)).toEqual([]);
+    expect(await scene.holders(unused)).toEqual([]);
+  });
+
   test("a node on which most is unknown is not touched, unless by force", async () => {
     const scene = await Scene.open(dialect);
     const { upkeep } = scene.start();

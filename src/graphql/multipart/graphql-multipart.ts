@@ -137,7 +137,7 @@ interface MappedFile {
   paths: string[];
 }
 
-/** Uploads of the request: none or one. */
+/** Reads the map: it names no file or one. */
 function parseMap(text: string): MappedFile[] {
   const map = parseJson(text, "map");
   if (!isObject(map) || Array.isArray(map)) {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, unlink } from "node:fs/promises";
+import { open, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../runtime/errno.ts";
 import { syncFolder } from "../../runtime/folders.ts";
-import { placeFile } from "../../runtime/place-file.ts";
+import { linkFile } from "../../runtime/place-file.ts";
 import { IDENTITY_FILE, parseIdentity, writtenIdentity } from "../node-identity.ts";
 import type { NodeIdentity } from "../storage-node.ts";
 
@@ -29,7 +29,8 @@ export async function writeIdentity(root: string, tmp: string, identity: NodeIde
     await file.close();
   }
   try {
-    await placeFile(temporary, path);
+    // Nobody may ever read an empty identity, so where there are no hard links the last one wins.
+    if (!(await linkFile(temporary, path))) await rename(temporary, path);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
   } finally {
