@@ -1,41 +1,13 @@
-import type { Client } from "./client.ts";
+import { type ProtocolAnswer, ProtocolRequests } from "./protocol-requests.ts";
 import { openRaw, type RawRequest } from "./raw-request.ts";
-
-export interface ResumableAnswer {
-  status: number;
-  headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
-  body: any;
-}
 
 /** What a client says that speaks the draft's iteration: it is sent interim responses. */
 export const INTEROP = { "upload-draft-interop-version": "8" };
 const RESUMABLE = "/uploads/resumable";
 
 /** One caller's requests by the IETF's draft, each header by hand. */
-export class ResumableRequests {
-  readonly client: Client;
-
-  constructor(client: Client) {
-    this.client = client;
-  }
-
-  async send(
-    method: string,
-    path: string,
-    headers: Record<string, string> = {},
-    body?: Uint8Array,
-  ): Promise<ResumableAnswer> {
-    const response = await fetch(new URL(path, this.client.url), {
-      method,
-      headers: { ...this.client.authorization, ...headers },
-      ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> }),
-    });
-    const content = await response.text();
-    return { status: response.status, headers: response.headers, body: content === "" ? null : JSON.parse(content) };
-  }
-
-  post(complete: "?0" | "?1", body?: Uint8Array, headers: Record<string, string> = {}): Promise<ResumableAnswer> {
+export class ResumableRequests extends ProtocolRequests {
+  post(complete: "?0" | "?1", body?: Uint8Array, headers: Record<string, string> = {}): Promise<ProtocolAnswer> {
     return this.send("POST", RESUMABLE, { "upload-complete": complete, ...headers }, body);
   }
 
@@ -52,17 +24,13 @@ export class ResumableRequests {
     complete: "?0" | "?1",
     bytes: Uint8Array,
     headers: Record<string, string> = {},
-  ): Promise<ResumableAnswer> {
+  ): Promise<ProtocolAnswer> {
     const own = {
       "content-type": "application/partial-upload",
       "upload-offset": String(offset),
       "upload-complete": complete,
     };
     return this.send("PATCH", path, { ...own, ...headers }, bytes);
-  }
-
-  async offset(path: string): Promise<number> {
-    return Number((await this.send("HEAD", path)).headers.get("upload-offset") ?? Number.NaN);
   }
 
   /** Sends a POST's head and some bytes on a bare socket. */

@@ -1,35 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Client } from "./client.ts";
+import { type ProtocolAnswer, ProtocolRequests } from "./protocol-requests.ts";
 import { openRaw, type RawRequest } from "./raw-request.ts";
 
-export interface TusAnswer {
-  status: number;
-  headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for
-  body: any;
-}
-
 /** The tus requests of one caller, each header by hand. */
-export class TusRequests {
-  readonly client: Client;
-
+export class TusRequests extends ProtocolRequests {
   constructor(client: Client) {
-    this.client = client;
-  }
-
-  async send(
-    method: string,
-    path: string,
-    headers: Record<string, string> = {},
-    body?: Uint8Array,
-  ): Promise<TusAnswer> {
-    const response = await fetch(new URL(path, this.client.url), {
-      method,
-      headers: { "tus-resumable": "1.0.0", ...this.client.authorization, ...headers },
-      ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> }),
-    });
-    const content = await response.text();
-    return { status: response.status, headers: response.headers, body: content === "" ? null : JSON.parse(content) };
+    super(client, { "tus-resumable": "1.0.0" });
   }
 
   /** @returns the upload's path */
@@ -41,13 +18,14 @@ export class TusRequests {
     return answer.headers.get("location") as string;
   }
 
-  append(path: string, offset: number, bytes: Uint8Array, headers: Record<string, string> = {}): Promise<TusAnswer> {
+  append(
+    path: string,
+    offset: number,
+    bytes: Uint8Array,
+    headers: Record<string, string> = {},
+  ): Promise<ProtocolAnswer> {
     const own = { "upload-offset": String(offset), "content-type": "application/offset+octet-stream" };
     return this.send("PATCH", path, { ...own, ...headers }, bytes);
-  }
-
-  async offset(path: string): Promise<number> {
-    return Number((await this.send("HEAD", path)).headers.get("upload-offset") ?? Number.NaN);
   }
 
   /** Sends a PATCH's head and some bytes on a bare socket. */

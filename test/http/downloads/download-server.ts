@@ -6,21 +6,15 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect } from "vitest";
-import { ApiError, DataUnavailableError, NotFoundError, UnauthenticatedError } from "../../../src/errors.ts";
+import { DataUnavailableError, NotFoundError, UnauthenticatedError } from "../../../src/errors.ts";
 import type { DownloadableFile } from "../../../src/files/download-service.ts";
 import { type Downloads, registerDownloadRoute } from "../../../src/http/downloads/download-route.ts";
+import { handleError } from "../../../src/http/error-mapping.ts";
 import type { ByteRange } from "../../../src/storage/storage-node.ts";
 
 export const STEP = 64 * 1024;
 export const MIB = 1024 ** 2;
 export const GIB = 1024 ** 3;
-export const STATUS: Record<string, number> = {
-  UNAUTHENTICATED: 401,
-  NOT_FOUND: 404,
-  BAD_USER_INPUT: 400,
-  DATA_UNAVAILABLE: 503,
-};
-
 /** Gives its bytes in one buffer that it uses again and again, as a storage node may. */
 export class FakeDownloads implements Downloads {
   file: DownloadableFile;
@@ -106,10 +100,7 @@ export async function serve(fake: FakeDownloads): Promise<void> {
   app.addHook("onResponse", async (_, reply) => {
     responses.push(reply.statusCode);
   });
-  app.setErrorHandler((error, _, reply) => {
-    if (!(error instanceof ApiError)) return reply.code(500).send({ code: "INTERNAL_SERVER_ERROR" });
-    return reply.code(STATUS[error.code] ?? 500).send({ code: error.code, message: error.message, ...error.facts });
-  });
+  app.setErrorHandler((error: Error, request, reply) => handleError(error, request, reply));
   registerDownloadRoute(app, fake);
   await app.listen({ host: "127.0.0.1", port: 0 });
   port = (app.server.address() as AddressInfo).port;
