@@ -76,7 +76,7 @@ export class InsufficientStorageError extends ApiError {
   }
 }
 
-/** No replica of the bytes asked for could be read and verified. */
+/** No copy of the bytes asked for could be read and verified. */
 export class DataUnavailableError extends ApiError {
   constructor(cause?: unknown) {
     super("DATA_UNAVAILABLE", "The file's bytes can't be read at the moment. Try again later.", {}, { cause });

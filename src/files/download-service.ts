@@ -69,29 +69,29 @@ export class DownloadService {
    * @throws DataUnavailableError at the first byte that can't be had
    */
   async *read(file: DownloadableFile, range: ByteRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const parts = this.#parts(file, range);
-    let part: Part | undefined;
-    let next: Part | undefined;
+    const ranges = this.#ranges(file, range);
+    let current: OpenRange | undefined;
+    let next: OpenRange | undefined;
     try {
-      next = this.#begin(await parts.next(), signal);
+      next = this.#begin(await ranges.next(), signal);
       while (next !== undefined) {
-        part = next;
+        current = next;
         next = undefined;
-        let left = part.bytes;
-        for (let piece = await part.first; !piece.done; piece = await part.pieces.next()) {
+        let left = current.bytes;
+        for (let piece = await current.first; !piece.done; piece = await current.pieces.next()) {
           left -= piece.value.length;
           // Ahead, across the border of chunks and perhaps of nodes, so that the client needn't wait there.
-          if (left <= READ_AHEAD) next ??= this.#begin(await parts.next(), signal);
+          if (left <= READ_AHEAD) next ??= this.#begin(await ranges.next(), signal);
           yield piece.value;
         }
       }
     } finally {
       // For a caller that stops early.
-      await Promise.all([part?.pieces.return?.(), next?.pieces.return?.()]);
+      await Promise.all([current?.pieces.return?.(), next?.pieces.return?.()]);
     }
   }
 
-  #begin(next: IteratorResult<BlobPart, void>, signal: AbortSignal): Part | undefined {
+  #begin(next: IteratorResult<BlobRange, void>, signal: AbortSignal): OpenRange | undefined {
     if (next.done) return undefined;
     const { blob, within } = next.value;
     const pieces = this.#storage.read(blob, within, signal)[Symbol.asyncIterator]();
@@ -101,8 +101,8 @@ export class DownloadService {
     return { pieces, first, bytes: within.end - within.start };
   }
 
-  /** The parts of blobs that make up the range. */
-  async *#parts(file: DownloadableFile, range: ByteRange): AsyncGenerator<BlobPart, void> {
+  /** The ranges of blobs that make up the file's range. */
+  async *#ranges(file: DownloadableFile, range: ByteRange): AsyncGenerator<BlobRange, void> {
     let position = range.start;
     let limit = FIRST_ENTRIES;
     while (position < range.end) {
@@ -126,14 +126,14 @@ export class DownloadService {
   }
 }
 
-interface BlobPart {
+interface BlobRange {
   blob: StoredBlob;
   /** Range of the blob's bytes. */
   within: ByteRange;
 }
 
-/** A part whose reading has begun. */
-interface Part {
+/** A range whose reading has begun. */
+interface OpenRange {
   pieces: AsyncIterator<Uint8Array>;
   first: Promise<IteratorResult<Uint8Array>>;
   bytes: number;

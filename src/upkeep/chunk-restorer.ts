@@ -9,7 +9,7 @@ import type { NodePool } from "./node-pool.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { UpkeepContext } from "./upkeep-context.ts";
 import type { UpkeepLogger } from "./upkeep-logger.ts";
-import { DigestChecked, type ReplicaState, verifyReplica } from "./verify-copy.ts";
+import { type CopyState, DigestChecked, verifyCopy } from "./verify-copy.ts";
 
 /**
  * RESTORED: there are as many verified copies as wanted, and no others. SHORT: fewer, for want of nodes that take one.
@@ -25,7 +25,7 @@ interface RestoreOptions {
 }
 
 /** AWAY: the node isn't configured, or doesn't answer. */
-type State = ReplicaState | "AWAY";
+type State = CopyState | "AWAY";
 
 /**
  * Brings the copies of single chunks in order. It is the only one that adds copies to chunks and takes them away, and
@@ -81,7 +81,7 @@ export class ChunkRestorer {
     const states = new Map<string, State>();
     for (const name of chunk.nodes) {
       const node = up.get(name);
-      states.set(name, node === undefined ? "AWAY" : await verifyReplica(node, chunk, signal));
+      states.set(name, node === undefined ? "AWAY" : await verifyCopy(node, chunk, signal));
     }
     return states;
   }
@@ -141,7 +141,7 @@ export class ChunkRestorer {
       signal.throwIfAborted();
       if (error instanceof BlobExistsError) {
         // Copied before, and something ended before its row was there.
-        if ((await verifyReplica(target, chunk, signal)) === "GOOD") return;
+        if ((await verifyCopy(target, chunk, signal)) === "GOOD") return;
         await target.setAside(chunk.id);
       }
       // Else perhaps somebody removed a folder that the node thinks is there: it knows now.

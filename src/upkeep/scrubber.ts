@@ -7,7 +7,7 @@ import type { RateLimiter } from "./rate-limiter.ts";
 import { ScrubRecord } from "./scrub-record.ts";
 import type { UpkeepContext } from "./upkeep-context.ts";
 import type { UpkeepRequestRecord } from "./upkeep-request-record.ts";
-import { verifyReplica } from "./verify-copy.ts";
+import { verifyCopy } from "./verify-copy.ts";
 
 const LEASE = "scrub";
 const BATCH = 64;
@@ -166,7 +166,7 @@ export class Scrubber {
     const bad: [id: string, reason: "MISSING" | "CORRUPT"][] = [];
     let failed = false;
     await pLimit(CHUNKS_AT_ONCE).map(chunks, async (chunk) => {
-      const state = await verifyReplica(node, chunk, signal);
+      const state = await verifyCopy(node, chunk, signal);
       if (state !== "MISSING") await this.#rate.take(chunk.size, signal);
       if (state === "GOOD") return;
       failed = true;

@@ -4,7 +4,7 @@ import { CorruptBlobError, MissingBlobError } from "../storage/blob-errors.ts";
 import type { ByteRange, PhysicalNode, StorageNode, StoredBlob } from "../storage/storage-node.ts";
 
 /** UNREADABLE: the node failed, which says nothing of the bytes. */
-export type ReplicaState = "GOOD" | "MISSING" | "CORRUPT" | "UNREADABLE";
+export type CopyState = "GOOD" | "MISSING" | "CORRUPT" | "UNREADABLE";
 
 /** Gives whole blobs out as they are read, and after the last byte throws where the SHA-256 of all of them is wrong. */
 export class DigestChecked implements Pick<StorageNode, "read"> {
@@ -27,8 +27,8 @@ export class DigestChecked implements Pick<StorageNode, "read"> {
   }
 }
 
-/** Reads the whole replica: block checksums, size and SHA-256. @throws the signal's reason, and nothing else */
-export async function verifyReplica(node: PhysicalNode, chunk: KnownChunk, signal: AbortSignal): Promise<ReplicaState> {
+/** Reads the whole copy: block checksums, size and SHA-256. @throws the signal's reason, and nothing else */
+export async function verifyCopy(node: PhysicalNode, chunk: KnownChunk, signal: AbortSignal): Promise<CopyState> {
   try {
     const reading = new DigestChecked(node, chunk.sha256).read(chunk, { start: 0, end: chunk.size }, signal);
     for await (const _ of reading);

@@ -14,7 +14,7 @@ import { everyOne } from "./every-one.ts";
 import { inTime, NodeTimeoutError, type StepLimits, settleInTime } from "./in-time.ts";
 import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
 import { rankNodes } from "./placement.ts";
-import { nothingStored, type Replica, ReplicatedWriter, type WriterHost } from "./replicated-writer.ts";
+import { nothingStored, type OpenCopy, ReplicatedWriter, type WriterHost } from "./replicated-writer.ts";
 
 export type DamageReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED";
 
@@ -100,7 +100,7 @@ export class NodeSet implements StorageNode {
       await Promise.all(Array.from(this.#health.values(), (health) => health.probe()));
       order = this.#placement(id, size);
     }
-    const started: Replica[] = [];
+    const started: OpenCopy[] = [];
     const giveUp = async (error: unknown) => {
       await Promise.all(started.map(({ writer }) => writer.abort()));
       throw error;

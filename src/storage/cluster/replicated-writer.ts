@@ -4,7 +4,7 @@ import type { BlobEnd, BlobWriter, PhysicalNode, StorageNode } from "../storage-
 import { copyBlob } from "./copy-blob.ts";
 import { NodeTimeoutError, type StepLimits, settleInTime } from "./in-time.ts";
 
-export interface Replica {
+export interface OpenCopy {
   node: PhysicalNode;
   writer: BlobWriter;
 }
@@ -47,16 +47,16 @@ export class ReplicatedWriter implements BlobWriter {
   /** Nodes that have had their chance. */
   readonly #tried = new Set<string>();
   readonly #failures: unknown[];
-  #live: Replica[];
+  #live: OpenCopy[];
   #committing: Promise<readonly string[]> | undefined;
 
   /** @param failures of nodes that were tried before, and may be tried again */
-  constructor(host: WriterHost, blob: WrittenBlob, replicas: readonly Replica[], failures: readonly unknown[]) {
+  constructor(host: WriterHost, blob: WrittenBlob, copies: readonly OpenCopy[], failures: readonly unknown[]) {
     this.#host = host;
     this.#blob = blob;
-    this.#live = [...replicas];
+    this.#live = [...copies];
     this.#failures = [...failures];
-    for (const { node } of replicas) this.#tried.add(node.name);
+    for (const { node } of copies) this.#tried.add(node.name);
   }
 
   async write(buffers: readonly Uint8Array[]): Promise<void> {
@@ -91,9 +91,9 @@ export class ReplicatedWriter implements BlobWriter {
     const { id, signal } = this.#blob;
     const work = this.#live.map(({ writer }) => step(writer));
     const outcomes = await settleInTime(work, patience);
-    const failed = this.#live.flatMap((replica, index) => {
+    const failed = this.#live.flatMap((copy, index) => {
       const outcome = outcomes[index];
-      return outcome?.status === "rejected" ? [{ ...replica, error: outcome.reason as unknown }] : [];
+      return outcome?.status === "rejected" ? [{ ...copy, error: outcome.reason as unknown }] : [];
     });
     if (failed.length === 0) return;
     signal?.throwIfAborted();
@@ -117,7 +117,7 @@ export class ReplicatedWriter implements BlobWriter {
     const { id } = this.#blob;
     if (this.#live.length >= replicas || checksums === undefined) return;
     for (const node of host.place(id, this.#blob.size, this.#tried)) {
-      const nodes = this.#live.map((replica) => replica.node.name);
+      const nodes = this.#live.map((copy) => copy.node.name);
       const timeoutMs = nodes.length >= patience.enough ? patience.graceMs : patience.timeoutMs;
       try {
         const writer = await copyBlob({ id, size, checksums, nodes }, host, node, undefined, timeoutMs);
@@ -133,8 +133,8 @@ export class ReplicatedWriter implements BlobWriter {
   }
 
   /** Takes back what they wrote, without waiting for one that stalls in that. */
-  async #drop(replicas: readonly Replica[]): Promise<void> {
-    const aborts = replicas.map(({ writer }) => writer.abort());
+  async #drop(copies: readonly OpenCopy[]): Promise<void> {
+    const aborts = copies.map(({ writer }) => writer.abort());
     await settleInTime(aborts, this.#host.patience);
   }
 
