@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +49,8 @@ export class MySqlServer {
       mariadbd,
       "--no-defaults",
       `--datadir=${join(folder, "data")}`,
+      // Its own: each server removes what it finds of temporary tables when it starts.
+      `--tmpdir=${join(folder, "tmp")}`,
       `--port=${port}`,
       "--bind-address=127.0.0.1",
       `--socket=${join(folder, "socket")}`,
@@ -62,8 +64,15 @@ export class MySqlServer {
   static async start(): Promise<MySqlServer> {
     const { mariadbd, installDb } = programs();
     const folder = await mkdtemp(join(tmpdir(), "stowage-mysql-"));
-    const data = `--datadir=${join(folder, "data")}`;
-    const install = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db", ...asRoot];
+    await mkdir(join(folder, "tmp"));
+    const places = [`--datadir=${join(folder, "data")}`, `--tmpdir=${join(folder, "tmp")}`];
+    const install = [
+      "--no-defaults",
+      ...places,
+      "--auth-root-authentication-method=normal",
+      "--skip-test-db",
+      ...asRoot,
+    ];
     execFileSync(installDb, install, { stdio: "ignore" });
     const server = new MySqlServer(mariadbd, folder, await freePort());
     await server.startAgain();
