@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import type { Database, EntityManager } from "../database/database.ts";
+import { deleteInSteps } from "../database/delete-in-steps.ts";
 import { ApiError, BadUserInputError, UnauthenticatedError } from "../errors.ts";
 import { AccessTokenRecord } from "./access-token-record.ts";
 import type { Passwords } from "./password-hashing.ts";
@@ -144,7 +145,12 @@ export class AccountService {
   }
 
   async removeExpiredTokens(): Promise<void> {
-    await this.#database.transaction((em) => em.nativeDelete(AccessTokenRecord, { expiresAt: { $lte: new Date() } }));
+    const expired = { expiresAt: { $lte: new Date() } };
+    await deleteInSteps(
+      this.#database,
+      async (em, limit) => (await em.find(AccessTokenRecord, expired, { fields: ["id"], limit })).map(({ id }) => id),
+      (em, ids) => em.nativeDelete(AccessTokenRecord, { id: { $in: ids } }),
+    );
   }
 
   #taken(usernameKey: string, emailKey: string): Promise<User | null> {

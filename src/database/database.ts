@@ -86,7 +86,13 @@ export class Database {
     await this.orm.schema.ensureDatabase();
     // Instances that start together migrate one after the other; the transaction holds the connection with the lock.
     await this.#em().transactional(async (em) => {
-      await em.execute("select get_lock(concat(database(), '.stowage.migrations'), 300)");
+      const lock = "select get_lock(concat(database(), '.stowage.migrations'), 300) as held";
+      const [row] = await em.execute<{ held: number | string | null }[]>(lock);
+      if (Number(row?.held) !== 1) {
+        throw new ServiceUnavailableError(
+          "Another instance is still migrating the database. Start again when it is done.",
+        );
+      }
       try {
         await this.orm.migrator.up();
       } finally {

@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
 import type { Database } from "../database/database.ts";
+import { deleteInSteps } from "../database/delete-in-steps.ts";
 import { giveUpReferences, removeChunks } from "../metadata/chunk-freeing.ts";
 import { closedStatuses, FileRecord } from "../metadata/file-record.ts";
 import { readManifest } from "../metadata/manifests.ts";
@@ -13,6 +14,7 @@ const REMOVALS_AT_ONCE = 4;
 const MOST_FAILED = 10_000;
 const RETRY_MS = 10_000;
 const REST_FACTOR = 9;
+const LONGEST_REST_MS = 10 * 60_000;
 /** How long the row of a closed upload or a deleted file answers requests that are repeated. */
 const REMEMBERED_MS = 7 * 24 * 3600 * 1000;
 
@@ -77,7 +79,7 @@ export class Freer {
     }
     if (isRetry && this.#failed.size > 0) {
       const tookMs = performance.now() - startedAt;
-      this.#retryAt = performance.now() + Math.max(RETRY_MS, REST_FACTOR * tookMs);
+      this.#retryAt = performance.now() + Math.min(LONGEST_REST_MS, Math.max(RETRY_MS, REST_FACTOR * tookMs));
     }
   }
 }
@@ -100,8 +102,17 @@ async function* closedFiles(database: Database): AsyncGenerator<string> {
 /** Forgets the closed files that were freed long ago, and the links that expired long ago. */
 export async function forgetClosedFiles(database: Database): Promise<void> {
   const before = new Date(Date.now() - REMEMBERED_MS);
-  await database.transaction(async (em) => {
-    await em.nativeDelete(DownloadLinkRecord, { expiresAt: { $lt: before } });
-    await em.nativeDelete(FileRecord, { status: { $in: closedStatuses }, freedAt: { $lt: before } });
-  });
+  const idsOf = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
+  const old = { expiresAt: { $lt: before } };
+  await deleteInSteps(
+    database,
+    async (em, limit) => idsOf(await em.find(DownloadLinkRecord, old, { fields: ["id"], limit })),
+    (em, ids) => em.nativeDelete(DownloadLinkRecord, { id: { $in: ids } }),
+  );
+  const freed = { status: { $in: closedStatuses }, freedAt: { $lt: before } };
+  await deleteInSteps(
+    database,
+    async (em, limit) => idsOf(await em.find(FileRecord, freed, { fields: ["id"], limit })),
+    (em, ids) => em.nativeDelete(FileRecord, { id: { $in: ids }, ...freed }),
+  );
 }

@@ -4,6 +4,7 @@ import type { QuotaService } from "../accounts/quota-service.ts";
 import { UnauthenticatedError } from "../errors.ts";
 import { AuthPayload, LoginInput, RegisterInput, UserStorageType, UserType } from "./account-types.ts";
 import type { GraphQLContext } from "./context.ts";
+import { READ_COST } from "./page-types.ts";
 
 @Resolver(() => UserType)
 export class AccountResolver {
@@ -21,7 +22,7 @@ export class AccountResolver {
     return user && UserType.of(user);
   }
 
-  @FieldResolver(() => UserStorageType)
+  @FieldResolver(() => UserStorageType, { complexity: READ_COST })
   async storage(@Root() user: UserType): Promise<UserStorageType> {
     return UserStorageType.of(await this.#quotas.usage(user.id));
   }

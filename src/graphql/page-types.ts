@@ -2,6 +2,9 @@ import type { ComplexityEstimatorArgs } from "graphql-query-complexity";
 import { type ClassType, Field, Int, ObjectType } from "type-graphql";
 import type { Page } from "../files/keyset-page.ts";
 
+/** What a field costs that asks the database by itself, where others cost 1. */
+export const READ_COST = 100;
+
 @ObjectType("PageInfo", { description: "Where a page ends, as in the GraphQL Cursor Connections Specification." })
 export class PageInfo {
   @Field(() => Boolean)

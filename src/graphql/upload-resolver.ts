@@ -5,7 +5,7 @@ import type { UploadService } from "../uploads/upload-service.ts";
 import { type GraphQLContext, signedIn } from "./context.ts";
 import { FileType } from "./file-types.ts";
 import type { StreamedUpload } from "./multipart/graphql-multipart.ts";
-import { listComplexity } from "./page-types.ts";
+import { listComplexity, READ_COST } from "./page-types.ts";
 import { BeginUploadInput, ChunkRangeType, UploadSessionConnection, UploadSessionType } from "./upload-types.ts";
 
 @Resolver(() => UploadSessionType)
@@ -41,6 +41,7 @@ export class UploadResolver {
 
   @FieldResolver(() => [ChunkRangeType], {
     description: "What is still to be sent, as inclusive ranges of chunk indexes in order.",
+    complexity: READ_COST,
   })
   missing(@Root() session: UploadSessionType): Promise<ChunkRangeType[]> {
     return this.#uploads.missing(session.stored);

@@ -6,7 +6,11 @@ import { insertRows, placeholders } from "./insert-rows.ts";
 type Count = { chunks: number | string };
 
 const NODES = "select node from chunk_replicas where chunk_id = ? order by node";
-const COUNT = "select count(*) as chunks from chunk_replicas where node = ? and chunk_id < ?";
+/** A step along the index, as of `USAGE`. */
+const COUNT = `
+  select count(*) as chunks, max(chunk_id) as last from (
+    select chunk_id from chunk_replicas where node = ? and chunk_id > ? and chunk_id < ? order by chunk_id limit ?
+  ) replica`;
 const ANY = "select 1 from chunk_replicas where node = ? limit 1";
 const PAGE = `
   select chunk.id, chunk.size, chunk.sha256, chunk.block_checksums as checksums
@@ -66,9 +70,17 @@ export async function dropReplicas(em: EntityManager, chunkId: string, nodes: re
 }
 
 /** How many chunks the node holds by the rows. @param before an id; only chunks before it count */
-export async function countOn(em: EntityManager, node: string, before = LAST_ID): Promise<number> {
-  const [row] = await em.execute<Count[]>(COUNT, [node, before]);
-  return Number(row?.chunks ?? 0);
+export async function countOn(database: Database, node: string, before = LAST_ID): Promise<number> {
+  type Row = Count & { last: string | null };
+  let count = 0;
+  for (let after = ""; ; ) {
+    const [row] = await database.read((em) => em.execute<Row[]>(COUNT, [node, after, before, ROWS_PER_STEP]));
+    const chunks = Number(row?.chunks ?? 0);
+    count += chunks;
+    if (row?.last == null || chunks < ROWS_PER_STEP) return count;
+    after = row.last;
+    await setImmediate();
+  }
 }
 
 export async function isAnyOn(em: EntityManager, node: string): Promise<boolean> {

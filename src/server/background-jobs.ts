@@ -64,7 +64,9 @@ export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: Backgrou
       name: "free",
       intervalMs: FREE_INTERVAL_MS,
       async run(signal) {
-        if (await mayExpire(database)) await expireUploads(database, signal);
+        const failed = (upload: string, err: unknown) =>
+          log.warn({ upload, err }, "an upload could not be expired yet");
+        if (await mayExpire(database)) await expireUploads(database, failed, signal);
         await freer.run(signal);
       },
     },
@@ -73,9 +75,14 @@ export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: Backgrou
       intervalMs: HOUR_MS,
       async run() {
         if (!(await mayExpire(database))) return;
-        await accounts.removeExpiredTokens();
-        await forgetClosedFiles(database);
-        await storage.removeLeftovers(new Date(Date.now() - LEFTOVER_AGE_MS));
+        const steps = {
+          tokens: () => accounts.removeExpiredTokens(),
+          files: () => forgetClosedFiles(database),
+          leftovers: () => storage.removeLeftovers(new Date(Date.now() - LEFTOVER_AGE_MS)),
+        };
+        for (const [step, run] of Object.entries(steps)) {
+          await run().catch((err) => log.warn({ step, err }, "what is old could not be removed; it is tried again"));
+        }
       },
     },
   ];

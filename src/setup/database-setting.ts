@@ -31,11 +31,13 @@ export type DatabaseSetting = SqliteSetting | MySqlSetting;
 
 /** Connections of an instance to a MySQL server, where nothing else is said. */
 const CONNECTION_LIMIT = 16;
+/** A migration needs one beside the one that holds its lock. */
+const FEWEST_CONNECTIONS = 2;
 const MOST_CONNECTIONS = 1_000;
 const MYSQL_PORT = 3306;
 
 export const DATABASE_URL_TAKES =
-  "sqlite:<path of a file> or mysql://user:password@host:port/database with, after a ?, any of ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY (which takes a host's name, not its address), ssl=true (VERIFY_IDENTITY) or false, ssl-ca=<file>, socketPath=<path> and connectionLimit=<number>";
+  "sqlite:<path of a file> or mysql://user:password@host:port/database with, after a ?, any of ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY (which takes a host's name, not its address), ssl=true (VERIFY_IDENTITY) or false, ssl-ca=<file>, socketPath=<path> and connectionLimit=<number, from 2>";
 
 /** A `%` that begins no code is itself. */
 function decode(text: string): string {
@@ -91,7 +93,7 @@ function parseOptions(search: string): Options | undefined {
   // A file of certificates is for verifying.
   mode ??= options.caFile === null ? "DISABLED" : "VERIFY_IDENTITY";
   const tls = tlsModes.find((known) => known === mode);
-  const isLimit = options.connectionLimit >= 1 && options.connectionLimit <= MOST_CONNECTIONS;
+  const isLimit = options.connectionLimit >= FEWEST_CONNECTIONS && options.connectionLimit <= MOST_CONNECTIONS;
   const caIsUsed = options.caFile === null || tls?.startsWith("VERIFY") === true;
   return tls !== undefined && isLimit && caIsUsed ? { ...options, tls } : undefined;
 }

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 
+/** A run may hang on a disk that hangs: that keeps no process. */
+const LONGEST_STOP_MS = 30_000;
+
 /** Work done again and again beside the requests, one run at a time. */
 export interface Job {
   name: string;
@@ -29,9 +32,10 @@ export class BackgroundJobs {
     this.#running.find((job) => job.name === name)?.wake();
   }
 
-  /** Resolves when the runs under way have come to their next safe places. */
+  /** Resolves when the runs under way have come to their next safe places, or one of them hasn't for too long. */
   async stop(): Promise<void> {
-    await Promise.all(this.#running.map((job) => job.stop()));
+    const stopped = Promise.all(this.#running.map((job) => job.stop()));
+    await Promise.race([stopped, sleep(LONGEST_STOP_MS, undefined, { ref: false })]);
   }
 }
 

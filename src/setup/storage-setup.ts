@@ -127,6 +127,7 @@ async function openNodes({ storageNodes, replicas, s3Memory, durability }: Confi
 /** The nodes as upkeep sees them: one by one. */
 export function nodePool(storage: NodeSet): NodePool {
   return {
+    timeoutMs: storage.timeoutMs,
     replicas: storage.replicas,
     nodes: storage.nodes,
     async usable() {

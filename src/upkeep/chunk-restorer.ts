@@ -81,7 +81,7 @@ export class ChunkRestorer {
     const states = new Map<string, State>();
     for (const name of chunk.nodes) {
       const node = up.get(name);
-      states.set(name, node === undefined ? "AWAY" : await verifyCopy(node, chunk, signal));
+      states.set(name, node === undefined ? "AWAY" : await verifyCopy(node, chunk, signal, this.#pool.timeoutMs));
     }
     return states;
   }
@@ -134,14 +134,14 @@ export class ChunkRestorer {
 
   async #write(chunk: KnownChunk, source: PhysicalNode, target: PhysicalNode, signal: AbortSignal): Promise<void> {
     const checked = new DigestChecked(source, chunk.sha256);
-    const copy = () => copyBlob(chunk, checked, target, signal);
+    const copy = () => copyBlob(chunk, checked, target, signal, this.#pool.timeoutMs);
     try {
       await copy();
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof BlobExistsError) {
         // Copied before, and something ended before its row was there.
-        if ((await verifyCopy(target, chunk, signal)) === "GOOD") return;
+        if ((await verifyCopy(target, chunk, signal, this.#pool.timeoutMs)) === "GOOD") return;
         await target.setAside(chunk.id);
       }
       // Else perhaps somebody removed a folder that the node thinks is there: it knows now.

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { chunksOnNode, countOn } from "../metadata/replicas.ts";
+import { chunksOnNode, countOn, isAnyOn } from "../metadata/replicas.ts";
 import type { ChunkRestorer, RestoreOutcome } from "./chunk-restorer.ts";
 import { CopiesTurn } from "./copies-turn.ts";
 import type { HeldLease, WaitOptions } from "./leases.ts";
@@ -41,14 +41,18 @@ export class Drainer {
 
   /** Counts the chunks that the node has by the rows. */
   left(name: string): Promise<number> {
-    return this.#context.database.read((em) => countOn(em, name));
+    return countOn(this.#context.database, name);
+  }
+
+  #hasAny(name: string): Promise<boolean> {
+    return this.#context.database.read((em) => isAnyOn(em, name));
   }
 
   /** Moves off what is left on these nodes, unless another process does. */
   async run(names: readonly string[], signal: AbortSignal): Promise<void> {
     for (const name of names) {
       if ((this.#retryAt.get(name) ?? 0) > performance.now()) continue;
-      if (!signal.aborted && (await this.left(name)) > 0) await this.#run(name, signal);
+      if (!signal.aborted && (await this.#hasAny(name))) await this.#run(name, signal);
     }
   }
 
@@ -102,7 +106,7 @@ export class Drainer {
     { onProgress = () => {}, onFailed = () => {}, isDraining = async () => true, signal, ...waiting }: DrainOptions,
   ): Promise<DrainProgress> {
     const { database, leases } = this.#context;
-    const progress: DrainProgress = { total: await database.read((em) => countOn(em, name)), moved: 0, failed: 0 };
+    const progress: DrainProgress = { total: await countOn(database, name), moved: 0, failed: 0 };
     const leave = new Set([name]);
     const move = async (id: string, lease: HeldLease) => {
       const outcome = await this.#restorer.restore(id, lease, { leave });

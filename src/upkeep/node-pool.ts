@@ -11,6 +11,8 @@ export interface UsableNode {
 
 /** What upkeep sees of the storage: the single nodes, where services see one. */
 export interface NodePool {
+  /** Milliseconds that a node may take for a step, such as the next buffer of a read. */
+  readonly timeoutMs: number;
   /** Copies that each chunk shall have. */
   readonly replicas: number;
   /** All that are configured. */

@@ -118,7 +118,7 @@ export class Scrubber {
 
   async #begin(node: string): Promise<ScrubRecord> {
     const startedAt = new Date();
-    const totalChunks = await this.#context.database.read((em) => countOn(em, node, firstIdAt(startedAt)));
+    const totalChunks = await countOn(this.#context.database, node, firstIdAt(startedAt));
     const none = { position: "", verifiedChunks: 0, verifiedBytes: 0, badChunks: 0 };
     const pass = { node, startedAt, finishedAt: null, totalChunks, ...none };
     await this.#context.database.transaction((em) => em.upsert(ScrubRecord, pass));
@@ -166,7 +166,7 @@ export class Scrubber {
     const bad: [id: string, reason: "MISSING" | "CORRUPT"][] = [];
     let failed = false;
     await pLimit(CHUNKS_AT_ONCE).map(chunks, async (chunk) => {
-      const state = await verifyCopy(node, chunk, signal);
+      const state = await verifyCopy(node, chunk, signal, this.#context.pool.timeoutMs);
       if (state !== "MISSING") await this.#rate.take(chunk.size, signal);
       if (state === "GOOD") return;
       failed = true;

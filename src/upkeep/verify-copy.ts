@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { KnownChunk } from "../metadata/chunks.ts";
 import { CorruptBlobError, MissingBlobError } from "../storage/blob-errors.ts";
+import { eachInTime } from "../storage/cluster/in-time.ts";
 import type { ByteRange, PhysicalNode, StorageNode, StoredBlob } from "../storage/storage-node.ts";
 
 /** UNREADABLE: the node failed, which says nothing of the bytes. */
@@ -27,11 +28,20 @@ export class DigestChecked implements Pick<StorageNode, "read"> {
   }
 }
 
-/** Reads the whole copy: block checksums, size and SHA-256. @throws the signal's reason, and nothing else */
-export async function verifyCopy(node: PhysicalNode, chunk: KnownChunk, signal: AbortSignal): Promise<CopyState> {
+/**
+ * Reads the whole copy: block checksums, size and SHA-256.
+ * @param timeoutMs how long the node may take for the next buffer: one that stalls is UNREADABLE
+ * @throws the signal's reason, and nothing else
+ */
+export async function verifyCopy(
+  node: PhysicalNode,
+  chunk: KnownChunk,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<CopyState> {
   try {
     const reading = new DigestChecked(node, chunk.sha256).read(chunk, { start: 0, end: chunk.size }, signal);
-    for await (const _ of reading);
+    for await (const _ of eachInTime(reading, timeoutMs));
     return "GOOD";
   } catch (error) {
     signal.throwIfAborted();

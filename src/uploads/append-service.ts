@@ -14,6 +14,7 @@ import { type ChecksumClaim, checked } from "./body-checksum.ts";
 import { cutChunks, tooMuch } from "./chunk-cutter.ts";
 import { MAX_CHUNKS } from "./chunk-plan.ts";
 import type { OpenChunk } from "./open-chunk.ts";
+import { Turns } from "./turns.ts";
 import { UnreservedBytes } from "./unreserved-bytes.ts";
 import { checkSize } from "./upload-request.ts";
 import {
@@ -27,6 +28,9 @@ import {
 
 /** Blobs without a row are orphans to the sweeper, which takes them after a day: a checked body has this long. */
 const CHECKED_WITHIN_MS = 6 * 3600_000;
+
+/** Checked bodies of one upload that may be taken in at once: a connection that broke may still look open here. */
+const CHECKED_AT_ONCE = 2;
 
 /** Where to tell of chunks whose rows come long after their bytes were stored. */
 type OnLateRows = (chunks: readonly RecordedChunk[]) => void;
@@ -64,6 +68,8 @@ export class AppendService {
   readonly #options: UploadPolicy;
   readonly #onLateRows: OnLateRows;
   readonly #unreserved: UnreservedBytes;
+  /** Turns of checked bodies by upload: all of one lies on the nodes before it counts. */
+  readonly #checked = new Turns(CHECKED_AT_ONCE);
   /** What this process is taking in, by upload. Only a courtesy: what counts is in the database. */
   readonly #underWay = new Map<string, Set<Promise<unknown>>>();
 
@@ -134,7 +140,7 @@ export class AppendService {
     const take = (most: number) =>
       checksum === undefined
         ? this.#appendAsTheyCome(upload, appended, most)
-        : this.#appendChecked(upload, appended, checksum, most);
+        : this.#checked.run(upload.id, () => this.#appendChecked(upload, appended, checksum, most));
     // A checked body is on the nodes as a whole before any of it counts.
     const expected =
       checksum === undefined ? Math.min(upload.chunkSize, appended.length ?? limit) : (appended.length ?? limit);

@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from "p-limit";
 import type { User } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
@@ -12,6 +11,7 @@ import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
 import { ChunkDigest, OpenChunk, wrongSize } from "./open-chunk.ts";
+import { Turns } from "./turns.ts";
 import { clockJumped, refuseClosed } from "./upload-service.ts";
 
 export interface SentChunk {
@@ -37,7 +37,7 @@ export class ChunkService {
   readonly #storage: StorageNode;
   readonly #expiryMs: number;
   /** Turns of each chunk: a request waits for others that send the same one, so that its bytes don't lie on the nodes more often. */
-  readonly #turns = new Map<string, LimitFunction>();
+  readonly #turns = new Turns(MAX_AT_ONCE);
 
   /** @param expiryMs how long an upload stays open after its last chunk */
   constructor(database: Database, storage: StorageNode, expiryMs: number) {
@@ -52,14 +52,7 @@ export class ChunkService {
    *   CHUNK_CONFLICT, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE: the upload stays as it was
    */
   async store(user: User, uploadId: string, sent: SentChunk): Promise<FileRecord> {
-    const chunk = `${user.id} ${uploadId} ${sent.index}`;
-    const turn = this.#turns.get(chunk) ?? pLimit(MAX_AT_ONCE);
-    this.#turns.set(chunk, turn);
-    try {
-      return await turn(() => this.#store(user, uploadId, sent));
-    } finally {
-      if (turn.activeCount + turn.pendingCount === 0) this.#turns.delete(chunk);
-    }
+    return this.#turns.run(`${user.id} ${uploadId} ${sent.index}`, () => this.#store(user, uploadId, sent));
   }
 
   async #store(user: User, uploadId: string, sent: SentChunk): Promise<FileRecord> {

@@ -17,20 +17,34 @@ export async function expireUpload(em: EntityManager, id: string): Promise<void>
   if (row !== undefined) await countClosed(em, row.owner, Number(row.size));
 }
 
-/** Closes the open uploads whose time is over, each in a transaction of its own. Several instances may do it at once. */
-export async function expireUploads(database: Database, signal: AbortSignal): Promise<void> {
-  for (;;) {
+/**
+ * Closes the open uploads whose time is over, each in a transaction of its own. Several instances may do it at once.
+ * @param failed called for each upload that could not be closed now; it keeps no other waiting
+ */
+export async function expireUploads(
+  database: Database,
+  failed: (id: string, error: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const now = new Date();
+  for (let last = { id: "", expiresAt: new Date(0) }; ; ) {
+    const after = [{ expiresAt: { $gt: last.expiresAt } }, { expiresAt: last.expiresAt, id: { $gt: last.id } }];
     const due = await database.read((em) =>
       em.find(
         FileRecord,
-        { status: "OPEN", expiresAt: { $lte: new Date() } },
-        { fields: ["id"], limit: UPLOADS_PER_READ },
+        { status: "OPEN", expiresAt: { $lte: now }, $or: after },
+        { fields: ["id", "expiresAt"], orderBy: { expiresAt: "asc", id: "asc" }, limit: UPLOADS_PER_READ },
       ),
     );
     for (const { id } of due) {
       if (signal.aborted) return;
-      await database.transaction((em) => expireUpload(em, id));
+      try {
+        await database.transaction((em) => expireUpload(em, id));
+      } catch (error) {
+        failed(id, error);
+      }
     }
     if (due.length < UPLOADS_PER_READ) return;
+    last = due.at(-1) ?? last;
   }
 }

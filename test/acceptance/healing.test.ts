@@ -131,7 +131,7 @@ async function sweep(workspace: Workspace, name: string): Promise<SweptNode> {
   await node.claim(identity);
   const log = createLogger("silent");
   const usable = async () => [{ name, freeBytes: null, draining: false }];
-  const pool = { replicas: 2, nodes: new Map([[name, node]]), usable, place: () => [] };
+  const pool = { timeoutMs: 30_000, replicas: 2, nodes: new Map([[name, node]]), usable, place: () => [] };
   const options = { repairRate: 1e9, scrubRate: 1e9, scrubPeriodMs: null };
   const upkeep = openUpkeep({ database, pool, queue: new RepairQueue(database, log), log }, options);
   return upkeep.sweeper.sweepNode(name);

@@ -258,6 +258,16 @@ test("mv, link and rm: a name that several files have is refused", async () => {
   expect(await stowage(["ls", "once.txt", "--json"])).toBe("");
 });
 
+test("rm: a file that isn't there keeps no other from being deleted", async () => {
+  const uploaded = async (name: string) =>
+    JSON.parse(await stowage(["upload", (await makeFile(name)).path, "--json"])).file;
+  const [first, last] = [await uploaded("among-a.txt"), await uploaded("among-z.txt")];
+  const removed = await runCommand(["rm", first.id, "nothing", last.id], env);
+  expect(removed.code).toBe(1);
+  expect(removed.stderr).toContain("nothing");
+  expect(removed.stdout.match(/Deleted/g)).toHaveLength(2);
+});
+
 test("errors: --json has the code, and the exit code tells what to do", async () => {
   const gone = await runCommand(["rm", "nothing", "--json"], env);
   expect(gone.code).toBe(1);

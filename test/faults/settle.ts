@@ -65,7 +65,7 @@ export class DailySweep {
     const { database } = this.#cluster;
     const log = createLogger("silent");
     const queue = new RepairQueue(database, log);
-    const pool = { replicas: REPLICAS, nodes: this.#nodes, usable: async () => [], place: () => [] };
+    const pool = { timeoutMs: 30_000, replicas: REPLICAS, nodes: this.#nodes, usable: async () => [], place: () => [] };
     const context = { database, pool, queue, log };
     await sweepChunks(context, { ageMs: ANY_AGE_MS });
     for (const node of this.#nodes.values()) {

@@ -102,6 +102,12 @@ describe.each(dialects)("guard rails on %s", (dialect) => {
     expectRefused(spread, "QUERY_TOO_COMPLEX", /shorter lists/);
   });
 
+  test("fields that ask the database by themselves count as many", async () => {
+    const sessions = "uploadSessions(first: 500) { nodes { missing { first } } }";
+    expect((await ada.send(`{ ${sessions} }`)).errors).toBeUndefined();
+    expectRefused(await ada.send(`{ ${sessions} more: ${sessions} }`), "QUERY_TOO_COMPLEX", /shorter lists/);
+  });
+
   test("variables and arguments that don't fit are told by their name", async () => {
     const query = "query ($n: Int!) { files(first: $n) { totalCount } }";
     for (const n of ["x", 1.5, null, undefined, 2 ** 31, [1, 2]]) {

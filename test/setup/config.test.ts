@@ -271,6 +271,7 @@ describe("DATABASE_URL", () => {
     "?ssl=true&ssl-mode=DISABLED",
     "?ssl-ca=/etc/ca.pem&ssl-mode=REQUIRED",
     "?connectionLimit=0",
+    "?connectionLimit=1",
     "?connectionLimit=1001",
     "?charset=utf8",
     "?socketPath=",

@@ -347,3 +347,13 @@ test("a client that leaves while a node stalls leaves nothing behind", async () 
   await expect.poll(() => idsOf(set)).toEqual(new Set());
   expect((await readUntilEnd(set, { ...blob, nodes: ["node1", "node2"] })).error).toBeInstanceOf(Error);
 });
+
+test("nothing is removed from a node that is known to be down: it fails at once", async () => {
+  const { set, disk } = await setUp(2, 2, PATIENT);
+  const blob = await store(set, 1000);
+  disk("node1").fail.probe = new Error("away");
+  await set.probe();
+  disk("node1").remove = () => new Promise(() => {});
+  await expect(set.remove(blob)).rejects.toBeInstanceOf(ServiceUnavailableError);
+  expect(await holdersOf(set, blob.id)).toEqual(["node1"]);
+});

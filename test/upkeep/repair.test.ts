@@ -350,3 +350,16 @@ describe.each(dialects)("repair on %s", (dialect) => {
     for (const blob of blobs) await scene.expectOn(blob, ["node1", "node2"]);
   });
 });
+
+test("a node whose reads stall holds up no repair", async () => {
+  const scene = await Scene.open("sqlite", { nodes: 3, nodeTimeoutMs: 1_000 });
+  const stalled = await scene.chunk(["node1", "node2"]);
+  const short = await scene.chunk(["node2"]);
+  scene.disk("node1").stall.add("read");
+  const { queue, upkeep } = scene.start();
+  await queue.add([stalled, short].map(({ id }) => [id, "UNDER_REPLICATED"] as const));
+  await upkeep.repairer.run(noSignal);
+  expect(await scene.rows(short.id)).toHaveLength(2);
+  expect(await scene.rows(stalled.id)).toContain("node3");
+  scene.disk("node1").letGo();
+});

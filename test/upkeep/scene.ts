@@ -26,6 +26,8 @@ import { type Dialect, newDatabaseUrl } from "../support/databases.ts";
 import type { CrashPoint } from "./crash.ts";
 
 export interface SceneOptions extends Partial<UpkeepOptions> {
+  /** How long a node may take for a step. */
+  nodeTimeoutMs?: number;
   nodes?: number;
   replicas?: number;
   /** Hears of each statement and its values. */
@@ -43,6 +45,7 @@ export class Scene {
   readonly draining = new Set<string>();
   readonly logged: { level: string; facts: Record<string, unknown>; message: string }[] = [];
   readonly replicas: number;
+  nodeTimeoutMs = 30_000;
   readonly #file: FileRecord;
   readonly #options: UpkeepOptions;
   #offset = 0;
@@ -67,7 +70,7 @@ export class Scene {
 
   static async open(
     dialect: Dialect,
-    { nodes = 2, replicas = 2, onStatement, ...options }: SceneOptions = {},
+    { nodes = 2, replicas = 2, nodeTimeoutMs = 30_000, onStatement, ...options }: SceneOptions = {},
   ): Promise<Scene> {
     const url = newDatabaseUrl(dialect, await temporaryDirectory());
     const database = await Database.open(
@@ -84,7 +87,9 @@ export class Scene {
     const locals = await Promise.all(Array.from({ length: nodes }, (_, index) => openLocal(`node${index + 1}`)));
     const file = await database.transaction((em) => openUpload(em));
     const rates = { repairRate: 1e12, scrubRate: 1e12, scrubPeriodMs: null };
-    return new Scene(database, url, locals, file, replicas, { ...rates, ...options });
+    const scene = new Scene(database, url, locals, file, replicas, { ...rates, ...options });
+    scene.nodeTimeoutMs = nodeTimeoutMs;
+    return scene;
   }
 
   local(name: string): LocalHarness {
@@ -108,6 +113,7 @@ export class Scene {
       replicas: Math.min(this.replicas, nodes.length),
       logger,
       probeMaxAgeMs: 0,
+      nodeTimeoutMs: this.nodeTimeoutMs,
       onDamage: (id, reason) => queue.report(id, reason),
     });
     storage.setDraining(this.draining);

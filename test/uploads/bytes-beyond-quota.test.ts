@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Client } from "../support/client.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -75,6 +76,34 @@ test.each([
   expect(most).toBeLessThan(5 * MIB);
   const ended = await fetch(service.url + path, { method: "DELETE", headers: { ...client.authorization, ...tus } });
   expect(ended.status).toBe(204);
+});
+
+test("bodies with a checksum, sent by many at once, lie on the nodes twice at most", async () => {
+  const tus = { "tus-resumable": "1.0.0" };
+  const created = await fetch(`${service.url}/tus`, {
+    method: "POST",
+    headers: { ...client.authorization, ...tus, "upload-length": String(2 * MIB) },
+  });
+  const path = created.headers.get("location") as string;
+  const checksum = { "upload-checksum": `sha1 ${Buffer.alloc(20).toString("base64")}` };
+  const type = { "content-type": "application/offset+octet-stream", "content-length": String(2 * MIB) };
+  const heads = { ...client.authorization, ...tus, ...checksum, ...type, "upload-offset": "0" };
+  const held = Array.from({ length: 8 }, () => {
+    const sent = request(service.url + path, { method: "PATCH", headers: heads });
+    sent.on("error", () => {});
+    // Its last byte doesn't come.
+    sent.write(Buffer.alloc(2 * MIB - 1, 1));
+    return sent;
+  });
+  await expect.poll(onDisk).toBeGreaterThan(3 * MIB);
+  for (let look = 0; look < 10; look++) {
+    expect(await onDisk()).toBeLessThanOrEqual(4 * MIB);
+    await sleep(50);
+  }
+  for (const sent of held) sent.destroy();
+  // The nodes' own files are there.
+  await expect.poll(onDisk).toBeLessThan(1_000);
+  await fetch(service.url + path, { method: "DELETE", headers: { ...client.authorization, ...tus } });
 });
 
 test("one chunk sent by many at once lies on the nodes twice at most", async () => {

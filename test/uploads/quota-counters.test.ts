@@ -94,7 +94,12 @@ class Instance {
     else {
       const past = "update files set expires_at = ? where id = ? and status = 'OPEN'";
       await this.database.transaction((em) => em.execute(past, [new Date(0), id]));
-      if (random.chance(0.7)) await expireUploads(this.database, new AbortController().signal);
+      if (random.chance(0.7)) {
+        const failed = (_id: string, error: unknown) => {
+          throw error;
+        };
+        await expireUploads(this.database, failed, new AbortController().signal);
+      }
     }
   }
 

@@ -37,6 +37,23 @@ test("files that were uploaded aren't uploaded again by the same choice", async 
   expect((await person.client.data("{ uploadSessions { totalCount } }")).uploadSessions.totalCount).toBe(0);
 });
 
+test("a file that can't be read is told, and keeps no other of the choice from being uploaded", async () => {
+  const { person } = at;
+  await person.register();
+  await person.page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const handle = await root.getFileHandle("good.txt", { create: true });
+    const writable = await handle.createWritable();
+    await writable.write("good");
+    await writable.close();
+    const broken = { name: "bad.txt", kind: "file", getFile: () => Promise.reject(new Error("gone")) };
+    Object.assign(window, { showOpenFilePicker: async () => [broken, handle] });
+  });
+  await person.page.getByRole("button", { name: "Upload files" }).click();
+  await person.status(/could not read bad\.txt/).waitFor();
+  await person.row("good.txt").waitFor();
+});
+
 test("signing out in one tab signs out the other", async () => {
   const { person } = at;
   await person.register();

@@ -4,6 +4,7 @@ import type { FileOrder, StoredFile } from "../../client/node.ts";
 import { formatBytes } from "../../terminal/format.ts";
 import { UsageError } from "../exit-codes.ts";
 import { findFile } from "../find-file.ts";
+import { forEach } from "../for-each.ts";
 import { print, printJson, printTable, time } from "../output.ts";
 import { type GlobalArguments, openClient } from "../session.ts";
 
@@ -53,12 +54,12 @@ export const rmCommand: CommandModule<GlobalArguments, GlobalArguments & { files
   builder: (yargs) => yargs.positional("files", { describe: "Ids or names", type: "string" }) as never,
   handler: async (args) => {
     const client = await openClient(args);
-    for (const named of args.files) {
+    await forEach(args.files, args.json, async (named) => {
       const file = await findFile(client, named);
       await client.deleteFile(file.id);
       if (args.json) printJson({ deleted: file });
       else print(`Deleted ${file.filename} (${file.id}).`);
-    }
+    });
   },
 };
 

@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { UploadSession } from "../../client/node.ts";
 import { formatBytes } from "../../terminal/format.ts";
+import { forEach } from "../for-each.ts";
 import { print, printJson, printTable, time } from "../output.ts";
 import { type GlobalArguments, openClient } from "../session.ts";
 
@@ -14,12 +15,11 @@ export const uploadsCommand: CommandModule<GlobalArguments, GlobalArguments & { 
   handler: async (args) => {
     const client = await openClient(args);
     if (args.abort !== undefined) {
-      for (const id of args.abort) {
+      return forEach(args.abort, args.json, async (id) => {
         await client.abortUpload(id);
         if (args.json) printJson({ aborted: id });
         else print(`Aborted ${id}.`);
-      }
-      return;
+      });
     }
     const uploads: UploadSession[] = [];
     let after: string | null = null;

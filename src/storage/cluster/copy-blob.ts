@@ -1,6 +1,6 @@
 import { whenPrepared } from "../preparation.ts";
 import type { BlobWriter, StorageNode, StoredBlob } from "../storage-node.ts";
-import { inTime } from "./in-time.ts";
+import { eachInTime, inTime } from "./in-time.ts";
 
 /** Milliseconds for each of the target's steps. */
 const TIMEOUT_MS = 30_000;
@@ -22,7 +22,7 @@ export async function copyBlob(
       creating = target.create(blob.id, blob.size, signal);
       return inTime(creating, timeoutMs);
     });
-    for await (const buffer of source.read(blob, { start: 0, end: blob.size }, signal)) {
+    for await (const buffer of eachInTime(source.read(blob, { start: 0, end: blob.size }, signal), timeoutMs)) {
       await inTime(writer.write([buffer]), timeoutMs);
     }
     await inTime(writer.commit({ checksums: blob.checksums }), timeoutMs);

@@ -65,3 +65,26 @@ export function settleInTime<T>(work: readonly Promise<T>[], patience: StepLimit
     if (unsettled === 0) finish();
   });
 }
+
+/** Yields what the source yields, and throws NodeTimeoutError when the next takes longer than `ms`. */
+export async function* eachInTime<T>(source: AsyncIterable<T>, ms: number): AsyncGenerator<T, void, void> {
+  const iterator = source[Symbol.asyncIterator]();
+  let isStalled = false;
+  try {
+    for (;;) {
+      const next = await inTime(iterator.next(), ms);
+      if (next.done) return;
+      yield next.value;
+    }
+  } catch (error) {
+    isStalled = error instanceof NodeTimeoutError;
+    throw error;
+  } finally {
+    const closing = iterator.return?.()?.then(
+      () => {},
+      () => {},
+    );
+    // One that stalls closes when it goes on.
+    if (!isStalled) await closing;
+  }
+}

@@ -52,7 +52,8 @@ export class NodeSet implements StorageNode {
   readonly nodes: ReadonlyMap<string, PhysicalNode>;
   readonly replicas: number;
   readonly #quorum: number | null;
-  readonly #timeoutMs: number;
+  /** Milliseconds that a node may take for a step. */
+  readonly timeoutMs: number;
   readonly #health: ReadonlyMap<string, NodeHealth>;
   readonly #logger: StorageLogger;
   readonly #onDamage: NonNullable<NodeSetOptions["onDamage"]>;
@@ -67,8 +68,8 @@ export class NodeSet implements StorageNode {
     this.nodes = new Map(nodes.map((node) => [node.name, node]));
     this.replicas = replicas;
     this.#quorum = writeQuorum;
-    this.#timeoutMs = options.nodeTimeoutMs ?? 30_000;
-    const probeTimeoutMs = Math.min(LONGEST_PROBE_MS, this.#timeoutMs);
+    this.timeoutMs = options.nodeTimeoutMs ?? 30_000;
+    const probeTimeoutMs = Math.min(LONGEST_PROBE_MS, this.timeoutMs);
     const health = { logger, probeMaxAgeMs, probeTimeoutMs, admit, onReturn: options.onReturn ?? (() => {}) };
     this.#health = new Map(nodes.map((node) => [node.name, new NodeHealth(node, health)]));
     this.#logger = logger;
@@ -143,7 +144,7 @@ export class NodeSet implements StorageNode {
       let isStalled = false;
       try {
         for (;;) {
-          const { done, value } = await inTime(reading.next(), this.#timeoutMs);
+          const { done, value } = await inTime(reading.next(), this.timeoutMs);
           if (done) break;
           position += value.length;
           callersTurn = true;
@@ -171,7 +172,12 @@ export class NodeSet implements StorageNode {
 
   /** A node that isn't configured any more is passed over: its blobs are orphans, should it come back. */
   async remove(blob: Pick<StoredBlob, "id" | "nodes">): Promise<void> {
-    await everyOne(this.#named(blob), (node) => inTime(node.remove(blob), this.#timeoutMs));
+    await everyOne(this.#named(blob), async (node) => {
+      // One that is known to be down would make its caller wait for nothing.
+      if (this.#health.get(node.name)?.latest.state === "DOWN")
+        throw new ServiceUnavailableError(`${node.name} is down`);
+      await inTime(node.remove(blob), this.timeoutMs);
+    });
   }
 
   /** A blob is listed once for each node that holds it. */
@@ -244,7 +250,7 @@ export class NodeSet implements StorageNode {
 
   #patience(have: number): StepLimits {
     const enough = (this.#quorum ?? this.replicas) - have;
-    return { timeoutMs: this.#timeoutMs, enough, graceMs: this.#timeoutMs * GRACE };
+    return { timeoutMs: this.timeoutMs, enough, graceMs: this.timeoutMs * GRACE };
   }
 
   #onFailure(blob: string, node: PhysicalNode, error: unknown, what: "create" | "write" | "commit" | "copy" | "read") {

@@ -125,6 +125,8 @@ export class ReplicatedWriter implements BlobWriter {
       } catch (error) {
         // The copies that there are can't be read: no fault of this node's.
         if (error instanceof DataUnavailableError) return;
+        // Nor that this process has no memory for one more.
+        if (error instanceof ServiceUnavailableError) return;
         this.#failures.push(error);
         host.failed(id, node, error, "copy");
       }

@@ -34,8 +34,11 @@ export interface S3Limits {
 
 export const S3_LIMITS: S3Limits = { connectMs: 5_000, inactivityMs: 20_000, deadlineMs: 120_000, attempts: 5 };
 
-/** Connections for reads are apart: many slow downloads must not stand in the way of writes and probes. */
-const READ_CONNECTIONS = 256;
+/**
+ * Connections for reads are apart: many slow downloads must not stand in the way of writes and probes. Nor in that of other
+ * reads, so there is no bound on them here: each belongs to a download, and those are bounded by the server's connections.
+ */
+const READ_CONNECTIONS = Number.POSITIVE_INFINITY;
 const OTHER_CONNECTIONS = 64;
 
 type S3Command<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = $Command<

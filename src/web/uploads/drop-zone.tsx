@@ -1,6 +1,5 @@
 import "./drop-zone.css";
 import { useEffect, useState } from "react";
-import { count } from "../ui/format.ts";
 import { Icon } from "../ui/icon.tsx";
 import { showToast } from "../ui/toasts.tsx";
 import { filesOfDrop } from "./picked-files.ts";
@@ -26,13 +25,9 @@ export function DropZone({ queue }: { queue: UploadQueue }) {
       if (event.dataTransfer === null || !hasFiles(event)) return;
       event.preventDefault();
       try {
-        const { files, unreadable } = await filesOfDrop(event.dataTransfer);
-        if (unreadable.length > 0) {
-          const [first] = unreadable;
-          const others = unreadable.length === 1 ? "" : ` and ${count(unreadable.length - 1, "other")}`;
-          showToast(`The browser could not read ${first}${others}.`, { problem: true });
-        } else if (files.length === 0) showToast("There is no file in what was dropped.");
-        uploadPicked(queue, files);
+        const dropped = await filesOfDrop(event.dataTransfer);
+        if (dropped.files.length + dropped.unreadable.length === 0) showToast("There is no file in what was dropped.");
+        uploadPicked(queue, dropped);
       } catch {
         showToast("The browser could not read what was dropped.", { problem: true });
       }

@@ -22,30 +22,24 @@ export function filenameOf(path: string): string {
 }
 
 /** Takes the files of a file input. */
-export function filesOfInput(input: HTMLInputElement): PickedFile[] {
-  return [...(input.files ?? [])].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+export function filesOfInput(input: HTMLInputElement): Dropped {
+  return readable(...[...(input.files ?? [])].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
 }
 
 /** Asks by the browser's own dialog; undefined where it has none that gives handles, no files when it was cancelled. */
-export function pickFiles(): Promise<PickedFile[]> | undefined {
+export function pickFiles(): Promise<Dropped> | undefined {
   if (window.showOpenFilePicker === undefined) return undefined;
   return window.showOpenFilePicker({ multiple: true }).then(
-    (handles) =>
-      Promise.all(
-        handles.map(async (handle) => {
-          const file = await handle.getFile();
-          return { file, path: file.name, handle };
-        }),
-      ),
+    async (handles) => together(await Promise.all(handles.map((handle) => filesOfHandle(handle, "")))),
     (error) => {
-      if (error instanceof DOMException && error.name === "AbortError") return [];
+      if (error instanceof DOMException && error.name === "AbortError") return readable();
       throw error;
     },
   );
 }
 
-/** What a drop holds, and the names of what in it can't be read. */
-interface Dropped {
+/** What was dropped or chosen, and the names of what in it can't be read. */
+export interface Dropped {
   files: PickedFile[];
   unreadable: string[];
 }

@@ -1,5 +1,6 @@
 import { useRef } from "react";
 import { Icon } from "../ui/icon.tsx";
+import { showToast } from "../ui/toasts.tsx";
 import { filesOfInput, pickFiles } from "./picked-files.ts";
 import { uploadPicked } from "./picked-notice.ts";
 import type { UploadQueue } from "./upload-queue.ts";
@@ -17,8 +18,12 @@ export function UploadButtons({ queue }: { queue: UploadQueue }) {
 
   async function choose() {
     const picked = pickFiles();
-    if (picked === undefined) files.current?.click();
-    else uploadPicked(queue, await picked);
+    if (picked === undefined) return files.current?.click();
+    try {
+      uploadPicked(queue, await picked);
+    } catch {
+      showToast("The browser could not read what was chosen.", { problem: true });
+    }
   }
 
   return (

@@ -52,7 +52,7 @@ export function UploadRow({ item, queue }: { item: UploadItem; queue: UploadQueu
   async function chooseAgain() {
     const picking = pickFiles();
     if (picking === undefined) return input.current?.click();
-    const [picked] = await picking;
+    const [picked] = (await picking).files;
     if (picked !== undefined) queue.continueWith(key, picked);
   }
 
@@ -104,7 +104,7 @@ export function UploadRow({ item, queue }: { item: UploadItem; queue: UploadQueu
               type="file"
               hidden
               onChange={(event) => {
-                const [picked] = filesOfInput(event.currentTarget);
+                const [picked] = filesOfInput(event.currentTarget).files;
                 if (picked !== undefined) queue.continueWith(key, picked);
                 event.currentTarget.value = "";
               }}
