@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { clockWatch, JUMP_MS, SETTLED_MS } from "../runtime/clock-watch.ts";
-import type { Database } from "./database.ts";
+import type { Database, EntityManager } from "./database.ts";
 
 /** A service that was away for longer may have come back with another clock. */
 const AWAY_MS = 3600_000;
@@ -26,8 +26,16 @@ export async function distrustAfterAbsence(path: string): Promise<number | undef
 /** Whether our clock may decide what can't be undone: it is settled, and as the database's is. */
 export async function mayExpire(database: Database): Promise<boolean> {
   if (!clockWatch.isSettled(SETTLED_MS)) return false;
-  if (database.dialect === "sqlite") return true;
+  return database.dialect === "sqlite" || (await database.read(clocksAgree));
+}
+
+/** Tells the same within a transaction. */
+export async function mayExpireWithin(em: EntityManager, { dialect }: Pick<Database, "dialect">): Promise<boolean> {
+  return clockWatch.isSettled(SETTLED_MS) && (dialect === "sqlite" || (await clocksAgree(em)));
+}
+
+async function clocksAgree(em: EntityManager): Promise<boolean> {
   const now = "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000 as now";
-  const [row] = await database.read((em) => em.execute<{ now: number | string }[]>(now));
+  const [row] = await em.execute<{ now: number | string }[]>(now);
   return Math.abs(Number(row?.now) - Date.now()) < JUMP_MS;
 }

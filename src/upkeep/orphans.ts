@@ -92,11 +92,19 @@ async function queueAside(node: PhysicalNode, queue: RepairQueue, signal?: Abort
   await add();
 }
 
-/** The ids of blobs that were last written to before then, in batches. */
+/** When an id was made, by the clock of who made it: ids are UUIDv7 (RFC 9562 section 5.7). */
+function madeAt(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+/**
+ * The ids of blobs that were made and last written to before then, in batches. The place's clock, which says when it was written
+ * to, is compared with nothing: what our ids say counts as well.
+ */
 async function* oldBlobs(node: PhysicalNode, before: Date): AsyncGenerator<string[]> {
   let batch: string[] = [];
   for await (const { id, modifiedAt } of node.list() as AsyncIterable<ListedBlob>) {
-    if (modifiedAt >= before) continue;
+    if (modifiedAt >= before || madeAt(id) >= before.getTime()) continue;
     batch.push(id);
     if (batch.length < BATCH) continue;
     yield batch;

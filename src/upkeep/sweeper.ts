@@ -1,4 +1,5 @@
 import { mayExpire } from "../database/database-clock.ts";
+import { ServiceUnavailableError } from "../errors.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import { sweepChunks } from "./chunk-census.ts";
 import { ORPHAN_AGE_MS, type SweptNode, sweepOrphans, TooManyOrphansError } from "./orphans.ts";
@@ -19,8 +20,7 @@ export class Sweeper {
    * @param ageMs how old a blob or a chunk is that nothing refers to, if it is to go
    */
   async run(signal: AbortSignal, restMs?: number, ageMs?: number): Promise<void> {
-    // After a jump, all that is under way may look as old as an orphan.
-    if (!clockWatch.isSettled(ageMs ?? ORPHAN_AGE_MS) || !(await mayExpire(this.#context.database))) return;
+    if (!(await this.#clockIsGood(ageMs ?? ORPHAN_AGE_MS))) return;
     const options = { signal, ageMs };
     await this.#context.leases.hold(
       LEASE,
@@ -41,8 +41,16 @@ export class Sweeper {
   async sweepNode(name: string, options: { force?: boolean; signal?: AbortSignal } = {}): Promise<SweptNode> {
     const node = this.#context.pool.nodes.get(name);
     if (node === undefined) throw new RangeError(`There is no storage node ${name}`);
+    if (!(await this.#clockIsGood(ORPHAN_AGE_MS))) {
+      throw new ServiceUnavailableError("The clock has jumped or differs from the database's: nothing is swept by it.");
+    }
     await node.probe();
     return sweepOrphans(this.#context, node, options);
+  }
+
+  /** After a jump, all that is under way may look as old as an orphan. */
+  async #clockIsGood(ageMs: number): Promise<boolean> {
+    return clockWatch.isSettled(ageMs) && (await mayExpire(this.#context.database));
   }
 
   async #sweep(name: string, options: { signal: AbortSignal; ageMs?: number }): Promise<void> {

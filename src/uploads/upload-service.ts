@@ -5,6 +5,7 @@ import type { QuotaService } from "../accounts/quota-service.ts";
 import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
 import type { User } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
+import { mayExpireWithin } from "../database/database-clock.ts";
 import { ApiError, BadUserInputError, NotFoundError, ServiceUnavailableError } from "../errors.ts";
 import { findPage, type Page, type PageRequest } from "../files/keyset-page.ts";
 import { parseDigest } from "../metadata/digest.ts";
@@ -13,7 +14,6 @@ import { filenameKey } from "../metadata/filename.ts";
 import { lockFile } from "../metadata/files.ts";
 import { chunkDigests } from "../metadata/manifests.ts";
 import { receivedRanges } from "../metadata/received-chunks.ts";
-import { clockWatch, SETTLED_MS } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { chunksInAll, type IndexRange, missingChunks } from "./chunk-plan.ts";
 import { CreationRecord } from "./creation-record.ts";
@@ -146,7 +146,7 @@ export class UploadService {
       const message = `An open upload with this resumeKey is for a file of ${open.size} bytes, not ${plan.size}. Abort it, or use another key.`;
       throw new BadUserInputError("resumeKey", message);
     }
-    if (open && !clockWatch.isSettled(SETTLED_MS)) throw clockJumped();
+    if (open && !(await mayExpireWithin(em, this.#database))) throw clockJumped();
     if (open) await expireUpload(em, open.id);
     await this.#refuseTooMany(em, user);
     await this.#quotas.reserve(em, user.id, plan.size);

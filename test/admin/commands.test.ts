@@ -151,7 +151,7 @@ test.for(acceptanceDialects("sqlite"))("%s: status as a table and as JSON", asyn
 
 test("sweep removes orphans, and most of a node only with --force", async () => {
   const { workspace } = await workspaceWith("sqlite", {}, 1);
-  const orphan = blobFile(workspace.folder, "node1", uuidv7());
+  const orphan = blobFile(workspace.folder, "node1", uuidv7({ msecs: Date.now() - 2 * DAY_MS }));
   await mkdir(dirname(orphan), { recursive: true });
   await writeFile(orphan, "orphan");
   const old = new Date(Date.now() - 2 * DAY_MS);

@@ -13,9 +13,12 @@ async function age(scene: Scene, node: string, blob: Pick<TestBlob, "id">, ms: n
   await utimes(scene.local(node).pathOf(blob), time, time);
 }
 
+/** An id that was made so long ago. */
+const idOf = (ageMs: number) => uuidv7({ msecs: Date.now() - ageMs });
+
 /** Blobs on a node that no row tells of. */
 async function orphans(scene: Scene, node: string, count: number, ageMs: number) {
-  const blobs = Array.from({ length: count }, () => makeBlob(100));
+  const blobs = Array.from({ length: count }, () => makeBlob(100, idOf(ageMs)));
   for (const blob of blobs) {
     await scene.put(node, blob);
     await age(scene, node, blob, ageMs);
@@ -25,7 +28,7 @@ async function orphans(scene: Scene, node: string, count: number, ageMs: number)
 
 async function wanted(scene: Scene, count: number) {
   const blobs = [];
-  for (let i = 0; i < count; i++) blobs.push(await scene.chunk(undefined, 1000));
+  for (let i = 0; i < count; i++) blobs.push(await scene.chunk(undefined, 1000, idOf(3 * DAY_MS)));
   for (const blob of blobs) for (const node of blob.nodes) await age(scene, node, blob, 3 * DAY_MS);
   return blobs;
 }
