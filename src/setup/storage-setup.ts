@@ -42,7 +42,7 @@ export function nodeJobs({ storage, refreshNodes, advanceRepairs }: StorageSetup
   return [
     { name: "nodes", intervalMs: NODES_INTERVAL_MS, run: refreshNodes },
     { name: "probes", intervalMs: PROBES_INTERVAL_MS, run: () => storage.probeDue() },
-    // By itself: a node that doesn't answer its probe keeps nobody from another that is back.
+    // Apart from the probes: a node that doesn't answer its probe holds up nothing that waits for another.
     { name: "nodes that are back", intervalMs: PROBES_INTERVAL_MS, run: advanceRepairs },
   ];
 }
