@@ -12,6 +12,7 @@ export const SETTLED_MS = 3600_000;
  * nothing then, and what can't be undone waits.
  */
 export class ClockWatch {
+  readonly #startedAt = Date.now() - performance.now();
   #wall = Date.now();
   #steady = performance.now();
   #jumps = 0;
@@ -41,6 +42,11 @@ export class ClockWatch {
   /** Whether it has not jumped, or has gone on evenly for so long since. */
   isSettled(forMs: number): boolean {
     return this.jumps === 0 || this.#quietTicks * TICK_MS >= forMs;
+  }
+
+  /** Milliseconds since 1970: the wall clock's, or, where that was set back, as it would be had it only gone on. */
+  get latest(): number {
+    return Math.max(Date.now(), this.#startedAt + performance.now());
   }
 
   /** Counts as a jump what was found otherwise. */

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { AccountService } from "../accounts/account-service.ts";
 import { Passwords } from "../accounts/password-hashing.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
-import { distrustAfterAbsence } from "../database/database-clock.ts";
+import { distrustAfterAbsence, refuseOtherClock } from "../database/database-clock.ts";
 import { DownloadLinkService } from "../files/download-link-service.ts";
 import { DownloadService } from "../files/download-service.ts";
 import { FileService } from "../files/file-service.ts";
@@ -53,6 +53,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const passwords = await Passwords.open();
   const setup = await setUpStorage(config, log, () => jobs.wake("repair"));
   const { database, storage, upkeep, nodes } = setup;
+  await refuseOtherClock(database);
   const onFreeable = () => jobs.wake("free");
   const accounts = new AccountService(database, passwords, {
     registrationOpen: config.registrationOpen,

@@ -14,6 +14,7 @@ import { filenameKey } from "../metadata/filename.ts";
 import { lockFile } from "../metadata/files.ts";
 import { chunkDigests } from "../metadata/manifests.ts";
 import { receivedRanges } from "../metadata/received-chunks.ts";
+import { clockWatch } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { chunksInAll, type IndexRange, missingChunks } from "./chunk-plan.ts";
 import { CreationRecord } from "./creation-record.ts";
@@ -89,7 +90,7 @@ export function newUpload(em: EntityManager, user: User, plan: UploadPlan, expir
     digest: null,
     createdAt: new Date(now),
     completedAt: null,
-    expiresAt: new Date(now + expiryMs),
+    expiresAt: new Date(clockWatch.latest + expiryMs),
     freedAt: null,
   });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ClockWatch, SETTLED_MS } from "../../src/runtime/clock-watch.ts";
 import { Client } from "../support/client.ts";
-import { dialects } from "../support/databases.ts";
+import { type Dialect, dialects } from "../support/databases.ts";
 import { startService } from "../support/service.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -48,8 +48,8 @@ test.for(dialects)("%s: a revoked link stays closed whatever the clock says", as
 });
 
 /** A workspace whose servers' clock the test moves: a file says by how much. */
-async function withMovedClock() {
-  const workspace = await Workspace.create("sqlite");
+async function withMovedClock(dialect: Dialect = "sqlite") {
+  const workspace = await Workspace.create(dialect);
   const ahead = join(workspace.folder, "ahead");
   await writeFile(ahead, "0");
   const hook = join(workspace.folder, "clock.cjs");
@@ -104,4 +104,26 @@ test("a clock that is ten days ahead for a moment expires no upload, and the log
   await move(0);
   expect((await client.session(upload.id)).status).toBe("OPEN");
   expect((await client.sendChunk(upload.id, 0, Buffer.alloc(100))).errors).toBeUndefined();
+});
+
+test("a clock that is set back takes no time from the uploads that go on meanwhile", async () => {
+  const { start, move } = await withMovedClock();
+  const server = await start();
+  const client = await Client.register(server.url);
+  const before = await client.begin({ filename: "before", size: 100 });
+  await move(-20 * DAY_MS);
+  const during = await client.begin({ filename: "during", size: 100 });
+  expect((await client.sendChunk(before.id, 0, Buffer.alloc(100))).errors).toBeUndefined();
+  for (const { id } of [before, during]) {
+    const { uploadSession } = await client.data("query ($id: ID!) { uploadSession(id: $id) { expiresAt } }", { id });
+    expect(Date.parse(uploadSession.expiresAt)).toBeGreaterThan(Date.now());
+  }
+});
+
+test("beside a database whose clock is another, no server starts, and it says so in a line", async () => {
+  const { start, move } = await withMovedClock("mysql");
+  await move(-2 * DAY_MS);
+  await expect(start()).rejects.toThrow("clock is 2880 minutes behind the database's");
+  await move(0);
+  await Client.register((await start()).url);
 });
