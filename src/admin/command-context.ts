@@ -1,6 +1,6 @@
 import type { Config } from "../setup/config.ts";
 import type { StorageSetup } from "../setup/storage-setup.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./output.ts";
 
 /** What a command works with. */
 export interface CommandContext extends StorageSetup {

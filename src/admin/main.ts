@@ -10,7 +10,7 @@ import { nodeJobs, setUpStorage } from "../setup/storage-setup.ts";
 import { onEndSignal } from "../terminal/end-signals.ts";
 import { AdminError, Interrupted } from "./admin-error.ts";
 import { type CommandLine, parseCommand } from "./commands.ts";
-import { Terminal } from "./terminal.ts";
+import { Terminal } from "./output.ts";
 
 /** An empty database made here, by a command run in the wrong folder, would look like one that lost everything. */
 function checkDatabase({ databaseUrl }: Config): void {

@@ -8,7 +8,7 @@ import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "../metadata/fil
 import { lockFile } from "../metadata/files.ts";
 import { type ManifestEntry, readManifest, readManifestFrom } from "../metadata/manifests.ts";
 import { isUuid } from "../runtime/uuid.ts";
-import { findPage, type Page, type PageOrder, type PageRequest } from "./keyset-page.ts";
+import { findPage, type Page, type PageOrder, type PageRequest } from "../database/keyset-page.ts";
 
 export const fileOrders = {
   CREATED_AT_DESC: { properties: [{ id: "desc" }], index: "files_by_id" },

@@ -1,6 +1,6 @@
 import type { ComplexityEstimatorArgs } from "graphql-query-complexity";
 import { type ClassType, Field, Int, ObjectType } from "type-graphql";
-import type { Page } from "../files/keyset-page.ts";
+import type { Page } from "../database/keyset-page.ts";
 
 /** What a field costs that asks the database by itself, where others cost 1. */
 export const READ_COST = 100;

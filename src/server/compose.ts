@@ -14,7 +14,7 @@ import { startApollo } from "../graphql/server.ts";
 import { buildApp } from "../http/app.ts";
 import { connectionLimits } from "../http/connections/connection-limits.ts";
 import { PublicUrl } from "../http/public-url.ts";
-import type { RecordedChunk } from "../metadata/recorded-chunks.ts";
+import type { RecordedChunk } from "../metadata/record-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import type { Config } from "../setup/config.ts";
 import { parseDatabaseUrl } from "../setup/database-setting.ts";

@@ -5,7 +5,7 @@ import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import type { FileRecord } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
-import { appendChunks, type RecordedChunk } from "../metadata/recorded-chunks.ts";
+import { appendChunks, type RecordedChunk } from "../metadata/record-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";

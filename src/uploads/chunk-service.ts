@@ -5,7 +5,7 @@ import { parseDigest } from "../metadata/digest.ts";
 import type { FileRecord } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
 import { digestAt } from "../metadata/manifests.ts";
-import { type RecordedChunk, recordChunk } from "../metadata/recorded-chunks.ts";
+import { type RecordedChunk, recordChunk } from "../metadata/record-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";

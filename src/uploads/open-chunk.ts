@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import { ApiError } from "../errors.ts";
-import type { RecordedChunk } from "../metadata/recorded-chunks.ts";
+import type { RecordedChunk } from "../metadata/record-chunks.ts";
 import { BlockChecksums } from "../storage/block-checksums.ts";
 import type { BlobWriter, StorageNode } from "../storage/storage-node.ts";
 

@@ -8,7 +8,7 @@ import { databaseOptions } from "../../mikro-orm.config.ts";
 import { User } from "../../src/accounts/user-record.ts";
 import { Database, type EntityManager } from "../../src/database/database.ts";
 import { FileRecord } from "../../src/metadata/file-record.ts";
-import { type RecordedChunk, recordChunk } from "../../src/metadata/recorded-chunks.ts";
+import { type RecordedChunk, recordChunk } from "../../src/metadata/record-chunks.ts";
 import { createLogger } from "../../src/setup/logging.ts";
 import { nodePool } from "../../src/setup/storage-setup.ts";
 import { MissingBlobError } from "../../src/storage/blob-errors.ts";

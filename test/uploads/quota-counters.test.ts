@@ -11,7 +11,7 @@ import { Database } from "../../src/database/database.ts";
 import { ApiError } from "../../src/errors.ts";
 import { FileService } from "../../src/files/file-service.ts";
 import type { FileRecord } from "../../src/metadata/file-record.ts";
-import { appendChunks, recordChunk } from "../../src/metadata/recorded-chunks.ts";
+import { appendChunks, recordChunk } from "../../src/metadata/record-chunks.ts";
 import type { StorageNode } from "../../src/storage/storage-node.ts";
 import { AppendService } from "../../src/uploads/append-service.ts";
 import { expireUploads } from "../../src/uploads/expiry.ts";

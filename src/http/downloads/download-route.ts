@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import type { DownloadableFile, DownloadService } from "../../files/download-service.ts";
-import { isUtf8, SAMPLE_BYTES } from "../../files/text-encoding.ts";
+import { isUtf8, SAMPLE_BYTES } from "./text-encoding.ts";
 import type { ByteRange } from "../../storage/storage-node.ts";
 import { requestToken } from "../auth/request-token.ts";
 import { parseRange } from "./byte-ranges.ts";

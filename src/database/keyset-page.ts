@@ -1,5 +1,5 @@
 import type { EntityName, FilterQuery } from "@mikro-orm/core";
-import type { Database } from "../database/database.ts";
+import type { Database } from "./database.ts";
 import { BadUserInputError } from "../errors.ts";
 
 export const MAX_PAGE_SIZE = 500;
