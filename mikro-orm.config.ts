@@ -3,16 +3,18 @@ import { dirname } from "node:path";
 import { defineConfig, type Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
 import { AccessTokenRecord } from "./src/accounts/access-token-record.ts";
-import { User } from "./src/accounts/user-record.ts";
+import { UserRecord } from "./src/accounts/user-record.ts";
 import { EmbeddedDriver } from "./src/database/embedded-connection.ts";
 import { mysqlMigrations } from "./src/database/migrations/mysql/index.ts";
 import { sqliteMigrations } from "./src/database/migrations/sqlite/index.ts";
 import { BoundMySqlDriver } from "./src/database/mysql-connection.ts";
 import { DownloadLinkRecord } from "./src/files/download-link-record.ts";
-import { ChunkRecord, ReplicaRecord } from "./src/metadata/chunk-record.ts";
+import { ChunkRecord } from "./src/metadata/chunk-record.ts";
 import { FileRecord } from "./src/metadata/file-record.ts";
 import { ManifestRecord } from "./src/metadata/manifest-record.ts";
-import { DeploymentRecord, NodeRecord } from "./src/nodes/node-record.ts";
+import { ReplicaRecord } from "./src/metadata/replica-record.ts";
+import { DeploymentRecord } from "./src/nodes/deployment-record.ts";
+import { NodeRecord } from "./src/nodes/node-record.ts";
 import { readConfig } from "./src/setup/config.ts";
 import { type MySqlSetting, parseDatabaseUrl, tlsOptions } from "./src/setup/database-setting.ts";
 import { LeaseRecord } from "./src/upkeep/lease-record.ts";
@@ -25,7 +27,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 const common = {
   entities: [
-    User,
+    UserRecord,
     AccessTokenRecord,
     FileRecord,
     ChunkRecord,

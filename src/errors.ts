@@ -84,7 +84,7 @@ export class DataUnavailableError extends ApiError {
 }
 
 /** What clients are told to wait before they try again. */
-const RETRY_AFTER_SECONDS = 5;
+export const RETRY_AFTER_SECONDS = 5;
 
 /** Something that the service stands on is away, and a retry is worth while. */
 export class ServiceUnavailableError extends ApiError {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
-import type { User } from "../../src/accounts/user-record.ts";
+import type { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database } from "../../src/database/database.ts";
 import { FileService } from "../../src/files/file-service.ts";
 import { readManifestAt } from "../../src/metadata/manifests.ts";
@@ -39,10 +39,13 @@ async function insertRows(database: Database, into: string, count: number, row: 
 const hex = (bytes: Buffer) => `x'${bytes.toString("hex")}'`;
 
 /** A user with so many files, and one upload of CHUNKS chunks that only needs completing. */
-async function populate(database: Database, files: number): Promise<{ user: User; uploadId: string; ids: string[] }> {
+async function populate(
+  database: Database,
+  files: number,
+): Promise<{ user: UserRecord; uploadId: string; ids: string[] }> {
   const sqlite = database.dialect === "sqlite";
   const date = sqlite ? String(Date.now()) : "'2026-11-22 00:00:00.000'";
-  const user = { id: uuidv7() } as User;
+  const user = { id: uuidv7() } as UserRecord;
   await insertRows(database, "users", 1, () =>
     [
       ...[`'${user.id}'`, "'a'", "'a'", "'a@b.c'", "'a@b.c'", "''", "'USER'", files, date],

@@ -1,12 +1,12 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import { User } from "./user-record.ts";
+import { UserRecord } from "./user-record.ts";
 
 export const AccessTokenRecord = defineEntity({
   name: "AccessTokenRecord",
   tableName: "access_tokens",
   properties: {
     id: p.uuid().primary(),
-    user: () => p.manyToOne(User).deleteRule("cascade"),
+    user: () => p.manyToOne(UserRecord).deleteRule("cascade"),
     /** SHA-256 of the token, which itself is kept nowhere. */
     tokenHash: p.blob().columnType("binary(32)").unique(),
     createdAt: p.datetime(3),

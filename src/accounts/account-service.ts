@@ -9,7 +9,7 @@ import type { Passwords } from "./password-hashing.ts";
 import { checkAttempt } from "./password-rules.ts";
 import { checkRegistration, type Registration } from "./registration.ts";
 import { RegistrationLimit } from "./registration-limit.ts";
-import { User } from "./user-record.ts";
+import { UserRecord } from "./user-record.ts";
 
 const TOKEN_PREFIX = "stw_";
 const TOKEN_BYTES = 32;
@@ -27,7 +27,7 @@ export interface SignedIn {
   /** Shown this once. */
   token: string;
   expiresAt: Date;
-  user: User;
+  user: UserRecord;
 }
 
 export interface AccountOptions {
@@ -86,8 +86,8 @@ export class AccountService {
     };
     try {
       return await this.#database.transaction(async (em) => {
-        await em.insert(User, user);
-        return this.#issueToken(em, user as User);
+        await em.insert(UserRecord, user);
+        return this.#issueToken(em, user as UserRecord);
       });
     } catch (error) {
       if (!(error instanceof UniqueConstraintViolationException)) throw error;
@@ -109,7 +109,7 @@ export class AccountService {
     // The databases differ in whether spaces at the end count; here they don't.
     const key = login.trim().toLowerCase();
     const user = await this.#database.read((em) =>
-      em.findOne(User, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
+      em.findOne(UserRecord, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
     );
     const matches = await this.#passwords.verify(user?.passwordHash, password, client);
     if (user === null || !matches) {
@@ -124,14 +124,16 @@ export class AccountService {
   }
 
   /** The user whom the token signs in; null when it is not valid. */
-  async authenticate(token: string): Promise<User | null> {
+  async authenticate(token: string): Promise<UserRecord | null> {
     if (!TOKEN_FORM.test(token)) return null;
     const now = new Date();
     const stale = new Date(now.getTime() - LAST_USED_PRECISION_MS);
     const found = await this.#database.read(async (em) => {
       type Row = { token_id: string; token_stale: number };
       const [row] = await em.execute<Row[]>(SIGNED_IN, [stale, hashToken(token), now]);
-      return row && { user: em.map(User, row as never), tokenId: row.token_id, isStale: Number(row.token_stale) === 1 };
+      return (
+        row && { user: em.map(UserRecord, row as never), tokenId: row.token_id, isStale: Number(row.token_stale) === 1 }
+      );
     });
     if (found === undefined) return null;
     if (found.isStale) {
@@ -141,7 +143,7 @@ export class AccountService {
       );
       written.catch(() => {});
     }
-    return found.user as User;
+    return found.user as UserRecord;
   }
 
   async removeExpiredTokens(): Promise<void> {
@@ -153,12 +155,12 @@ export class AccountService {
     );
   }
 
-  #taken(usernameKey: string, emailKey: string): Promise<User | null> {
-    return this.#database.read((em) => em.findOne(User, { $or: [{ usernameKey }, { emailKey }] }));
+  #taken(usernameKey: string, emailKey: string): Promise<UserRecord | null> {
+    return this.#database.read((em) => em.findOne(UserRecord, { $or: [{ usernameKey }, { emailKey }] }));
   }
 
   async #registerAgain(
-    user: User,
+    user: UserRecord,
     input: Registration & { usernameKey: string; emailKey: string },
     client: string,
   ): Promise<SignedIn> {
@@ -172,7 +174,7 @@ export class AccountService {
   }
 
   /** Makes room for one more token. */
-  async #removeOldest(em: EntityManager, user: User): Promise<void> {
+  async #removeOldest(em: EntityManager, user: UserRecord): Promise<void> {
     const { maxTokens } = this.#options;
     if (maxTokens === undefined) return;
     const options = { orderBy: { id: "desc" as const }, limit: 1, offset: maxTokens - 1 };
@@ -180,7 +182,7 @@ export class AccountService {
     if (last !== undefined) await em.nativeDelete(AccessTokenRecord, { user: user.id, id: { $lte: last.id } });
   }
 
-  async #issueToken(em: EntityManager, user: User): Promise<SignedIn> {
+  async #issueToken(em: EntityManager, user: UserRecord): Promise<SignedIn> {
     const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url");
     const createdAt = new Date();
     const expiresAt = new Date(createdAt.getTime() + this.#options.tokenExpiryMs);

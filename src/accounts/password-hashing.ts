@@ -32,7 +32,7 @@ export class Passwords {
     return this.#queue.run(client, () => argon2.hash(prepare(password), parameters));
   }
 
-  /** Takes as long for a user that doesn't exist, whose hash is undefined, as for a wrong password. */
+  /** Verifies a password, which takes as long for a user that doesn't exist, whose hash is undefined, as for a wrong one. */
   async verify(hash: string | undefined, password: string, client: string): Promise<boolean> {
     return this.#queue.run(client, async () => {
       let matches = false;

@@ -2,7 +2,7 @@ import { LockMode } from "@mikro-orm/core";
 import type { Database, EntityManager } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { reserve, UNLIMITED } from "./storage-counters.ts";
-import { User } from "./user-record.ts";
+import { UserRecord } from "./user-record.ts";
 
 /** Bytes, each. */
 export interface StorageUsage {
@@ -35,11 +35,11 @@ export class QuotaService {
     if (quotaBytes !== null && (!Number.isSafeInteger(quotaBytes) || quotaBytes < 0)) {
       throw new BadUserInputError("quota", "quota accepts a number of bytes from 0, or none.");
     }
-    const found = await this.#database.transaction((em) => em.nativeUpdate(User, { id: userId }, { quotaBytes }));
+    const found = await this.#database.transaction((em) => em.nativeUpdate(UserRecord, { id: userId }, { quotaBytes }));
     if (found === 0) throw new NotFoundError("user");
   }
 
-  /** As it is now. */
+  /** Reads what the user has stored and reserved. */
   async usage(userId: string): Promise<StorageUsage> {
     return this.#database.read((em) => this.#usage(em, userId));
   }
@@ -58,7 +58,7 @@ export class QuotaService {
   }
 
   async #usage(em: EntityManager, userId: string, lockMode = LockMode.NONE): Promise<StorageUsage> {
-    const { usedBytes, reservedBytes, quotaBytes } = await em.findOneOrFail(User, userId, {
+    const { usedBytes, reservedBytes, quotaBytes } = await em.findOneOrFail(UserRecord, userId, {
       fields: ["usedBytes", "reservedBytes", "quotaBytes"],
       lockMode,
     });

@@ -1,6 +1,6 @@
 import { raw } from "@mikro-orm/core";
 import type { EntityManager } from "../database/database.ts";
-import { User } from "./user-record.ts";
+import { UserRecord } from "./user-record.ts";
 
 /** Stands for a quota without end: no sum of sizes may be larger. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER;
@@ -32,13 +32,13 @@ export async function reserve(
 
 /** Counts an upload that was aborted or has expired. */
 export async function countClosed(em: EntityManager, userId: string, bytes: number): Promise<void> {
-  await em.nativeUpdate(User, { id: userId }, { reservedBytes: raw("reserved_bytes - ?", [bytes]) });
+  await em.nativeUpdate(UserRecord, { id: userId }, { reservedBytes: raw("reserved_bytes - ?", [bytes]) });
 }
 
 /** Counts an upload that became a file. */
 export async function countCompleted(em: EntityManager, userId: string, bytes: number): Promise<void> {
   await em.nativeUpdate(
-    User,
+    UserRecord,
     { id: userId },
     {
       fileCount: raw("file_count + 1"),
@@ -51,7 +51,7 @@ export async function countCompleted(em: EntityManager, userId: string, bytes: n
 /** Counts a file that was deleted. */
 export async function countDeleted(em: EntityManager, userId: string, bytes: number): Promise<void> {
   await em.nativeUpdate(
-    User,
+    UserRecord,
     { id: userId },
     { fileCount: raw("file_count - 1"), usedBytes: raw("used_bytes - ?", [bytes]) },
   );

@@ -1,5 +1,5 @@
 import type { Database } from "../database/database.ts";
-import { type Role, User } from "./user-record.ts";
+import { type Role, UserRecord } from "./user-record.ts";
 
 const SOME = 20;
 
@@ -12,21 +12,21 @@ export class UserDirectory {
   }
 
   /** @param login a username or an email address, in any case */
-  find(login: string): Promise<User | null> {
+  find(login: string): Promise<UserRecord | null> {
     const key = login.toLowerCase();
-    return this.#database.read((em) => em.findOne(User, { $or: [{ usernameKey: key }, { emailKey: key }] }));
+    return this.#database.read((em) => em.findOne(UserRecord, { $or: [{ usernameKey: key }, { emailKey: key }] }));
   }
 
   /** A few, by name. */
-  some(): Promise<User[]> {
-    return this.#database.read((em) => em.find(User, {}, { orderBy: { usernameKey: "asc" }, limit: SOME }));
+  some(): Promise<UserRecord[]> {
+    return this.#database.read((em) => em.find(UserRecord, {}, { orderBy: { usernameKey: "asc" }, limit: SOME }));
   }
 
   async setRole(userId: string, role: Role): Promise<void> {
-    await this.#database.transaction((em) => em.nativeUpdate(User, { id: userId }, { role }));
+    await this.#database.transaction((em) => em.nativeUpdate(UserRecord, { id: userId }, { role }));
   }
 
   administrators(): Promise<number> {
-    return this.#database.read((em) => em.count(User, { role: "ADMIN" }));
+    return this.#database.read((em) => em.count(UserRecord, { role: "ADMIN" }));
   }
 }

@@ -3,8 +3,8 @@ import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 export const roles = ["USER", "ADMIN"] as const;
 export type Role = (typeof roles)[number];
 
-export const User = defineEntity({
-  name: "User",
+export const UserRecord = defineEntity({
+  name: "UserRecord",
   tableName: "users",
   properties: {
     id: p.uuid().primary(),
@@ -26,4 +26,4 @@ export const User = defineEntity({
     createdAt: p.datetime(3),
   },
 });
-export type User = InferEntity<typeof User>;
+export type UserRecord = InferEntity<typeof UserRecord>;

@@ -18,7 +18,7 @@ const WORK_OF_LEASE: Readonly<Record<string, string>> = {
   sweep: "sweeps",
 };
 
-/** For work under a lease: says who is at it when it has to wait. */
+/** Options for work under a lease, which say so when another process has it. */
 export function waitPolitely({ terminal, signal }: CommandContext) {
   return {
     signal,

@@ -6,7 +6,7 @@ import type { RestoreOutcome } from "../upkeep/chunk-restorer.ts";
 import { AdminError } from "./admin-error.ts";
 import { type CommandContext, waitPolitely } from "./command-context.ts";
 
-/** Servers that look every few seconds know by then. */
+/** Time after which every server knows of a mark. */
 const ALL_KNOW_MS = NODES_INTERVAL_MS + 1_000;
 const LOOK_MS = 1_000;
 /** Looking counts rows: it may take a tenth of the time. */

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { ApiError } from "../errors.ts";
 import { type Config, readConfig } from "../setup/config.ts";
 import { ConfigError } from "../setup/config-error.ts";
-import { BackgroundJobs } from "../setup/job-runner.ts";
+import { JobRunner } from "../setup/job-runner.ts";
 import { createLogger } from "../setup/logging.ts";
 import { nodeJobs, setUpStorage } from "../setup/storage-setup.ts";
 import { onEndSignal } from "../terminal/end-signals.ts";
@@ -37,7 +37,7 @@ async function run({ command, logLevel }: CommandLine): Promise<void> {
   const log = createLogger(logLevel);
   for (const line of config.misspelled) log.warn(line);
   const setup = await setUpStorage(config, log);
-  const jobs = new BackgroundJobs(nodeJobs(setup), log);
+  const jobs = new JobRunner(nodeJobs(setup), log);
   jobs.start();
   try {
     await command({ ...setup, config, terminal: new Terminal(), signal });

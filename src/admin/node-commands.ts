@@ -24,7 +24,7 @@ export async function rebalance(context: CommandContext): Promise<void> {
 /** @param name of one node; all that are up where it is left out */
 export async function scrub(context: CommandContext, name: string | undefined): Promise<void> {
   const { nodes, storage, terminal, upkeep } = context;
-  const chosen = name === undefined ? await storage.status() : [await nodes.report(name)];
+  const chosen = name === undefined ? await storage.reports() : [await nodes.report(name)];
   const down = chosen.filter(({ state }) => state === "DOWN").map((node) => node.name);
   if (name !== undefined && down.length > 0) throw new AdminError(`${name} is DOWN; see "status".`);
   let bad = 0;

@@ -1,19 +1,18 @@
+import type { NodeInfo } from "../nodes/node-service.ts";
+import { downReason, type NodeState } from "../storage/node-report.ts";
+import type { NodeKind } from "../storage/storage-node.ts";
 import { count, formatBytes } from "../terminal/format.ts";
 import { formatTable } from "../terminal/table.ts";
 import type { ScrubRecord } from "../upkeep/scrub-record.ts";
 import type { CommandContext } from "./command-context.ts";
 
-interface StatusNode {
-  name: string;
-  kind: "LOCAL" | "S3" | null;
+type StatusNode = Pick<NodeInfo, "name" | "draining" | "chunks" | "freeBytes"> & {
+  kind: NodeKind | null;
   /** GONE: not configured any more, though the database says that it has copies. */
-  state: "UP" | "DRAINING" | "DOWN" | "GONE";
-  draining: boolean;
-  chunks: number;
+  state: NodeState | "GONE";
   usedBytes: number | null;
-  freeBytes: number | null;
   error: string | null;
-}
+};
 
 /** As `status --json` prints it. */
 export interface Status {
@@ -36,8 +35,7 @@ export async function showStatus(context: CommandContext, { json }: { json: bool
 async function readStatus({ nodes, registry, storage, upkeep }: CommandContext): Promise<Status> {
   const configured = (await nodes.list()).map(
     ({ name, kind, state, draining, chunks, usedBytes, freeBytes, error }): StatusNode => {
-      const message = error == null ? null : error instanceof Error ? error.message : String(error);
-      return { name, kind, state, draining, chunks, usedBytes, freeBytes, error: message };
+      return { name, kind, state, draining, chunks, usedBytes, freeBytes, error: downReason({ error }) };
     },
   );
   const gone = (await nodes.gone()).map(async (name): Promise<StatusNode> => {

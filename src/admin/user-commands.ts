@@ -1,6 +1,6 @@
 import { QuotaService } from "../accounts/quota-service.ts";
 import { UserDirectory } from "../accounts/user-directory.ts";
-import type { Role, User } from "../accounts/user-record.ts";
+import type { Role, UserRecord } from "../accounts/user-record.ts";
 import { parseBytes } from "../setup/setting-types.ts";
 import { formatBytes } from "../terminal/format.ts";
 import { AdminError } from "./admin-error.ts";
@@ -39,7 +39,7 @@ function parseQuota(text: string): number | null | "none" {
   );
 }
 
-async function find(users: UserDirectory, login: string): Promise<User> {
+async function find(users: UserDirectory, login: string): Promise<UserRecord> {
   const user = await users.find(login);
   if (user !== null) return user;
   const known = await users.some();

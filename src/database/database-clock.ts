@@ -32,7 +32,7 @@ export async function mayExpire(database: Database): Promise<boolean> {
   return database.dialect === "sqlite" || (await database.read(clocksAgree));
 }
 
-/** Tells the same within a transaction. */
+/** Tells the same as `mayExpire`, within a transaction. */
 export async function mayExpireWithin(em: EntityManager, { dialect }: Pick<Database, "dialect">): Promise<boolean> {
   return clockWatch.isSettled(SETTLED_MS) && (dialect === "sqlite" || (await clocksAgree(em)));
 }

@@ -1,6 +1,6 @@
 import type { EntityName, FilterQuery } from "@mikro-orm/core";
-import type { Database } from "./database.ts";
 import { BadUserInputError } from "../errors.ts";
+import type { Database } from "./database.ts";
 
 export const MAX_PAGE_SIZE = 500;
 

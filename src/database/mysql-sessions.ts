@@ -76,7 +76,7 @@ export class MySqlSessions {
     this.#generation++;
   }
 
-  /** Its statements go before what the connection was made for, which fails where they do. */
+  /** Sends the session's settings before all else on a new connection, which ends where they fail. */
   #pin(connection: Connection): void {
     const lockWait = `set session innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`;
     for (const statement of this.#isBounded ? [...SETTINGS, lockWait] : SETTINGS) {

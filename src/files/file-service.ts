@@ -1,14 +1,14 @@
 import { raw } from "@mikro-orm/core";
 import { countDeleted } from "../accounts/storage-counters.ts";
-import { User } from "../accounts/user-record.ts";
+import { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
+import { findPage, type Page, type PageOrder, type PageRequest } from "../database/keyset-page.ts";
 import { BadUserInputError, NotFoundError } from "../errors.ts";
 import { FileRecord } from "../metadata/file-record.ts";
 import { checkFilename, filenameKey, MAX_FILENAME_LENGTH } from "../metadata/filename.ts";
 import { lockFile } from "../metadata/files.ts";
 import { type ManifestEntry, readManifest, readManifestFrom } from "../metadata/manifests.ts";
 import { isUuid } from "../runtime/uuid.ts";
-import { findPage, type Page, type PageOrder, type PageRequest } from "../database/keyset-page.ts";
 
 export const fileOrders = {
   CREATED_AT_DESC: { properties: [{ id: "desc" }], index: "files_by_id" },
@@ -45,12 +45,12 @@ export class FileService {
   }
 
   /** Finds a file; null when there is no such complete file of the user's. */
-  async find(user: User, id: string): Promise<FileRecord | null> {
+  async find(user: UserRecord, id: string): Promise<FileRecord | null> {
     if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: "COMPLETE" }));
   }
 
-  async list(user: User, { search, orderBy, ...page }: FileListing): Promise<Page<FileRecord>> {
+  async list(user: UserRecord, { search, orderBy, ...page }: FileListing): Promise<Page<FileRecord>> {
     if (search != null && ([...search].length > MAX_FILENAME_LENGTH || search.includes("\0"))) {
       throw new BadUserInputError("search", `search accepts at most ${MAX_FILENAME_LENGTH} characters, and no NUL.`);
     }
@@ -63,7 +63,7 @@ export class FileService {
     return search ? found : { ...found, totalCount: () => this.#count(user) };
   }
 
-  async rename(user: User, id: string, filename: string): Promise<FileRecord> {
+  async rename(user: UserRecord, id: string, filename: string): Promise<FileRecord> {
     checkFilename(filename);
     return this.#database.transaction(async (em) => {
       const file = await lockFile(em, id, user.id);
@@ -75,7 +75,7 @@ export class FileService {
   }
 
   /** Takes the file out of sight at once; its bytes are freed in the background. Again on a deleted file: nothing. */
-  async delete(user: User, id: string): Promise<void> {
+  async delete(user: UserRecord, id: string): Promise<void> {
     await this.#database.transaction(async (em) => {
       const file = await lockFile(em, id, user.id);
       if (file?.status === "DELETED") return;
@@ -104,8 +104,10 @@ export class FileService {
     return entries.map((entry, position) => ({ ...entry, index: from + position }));
   }
 
-  async #count(user: User): Promise<number> {
-    const { fileCount } = await this.#database.read((em) => em.findOneOrFail(User, user.id, { fields: ["fileCount"] }));
+  async #count(user: UserRecord): Promise<number> {
+    const { fileCount } = await this.#database.read((em) =>
+      em.findOneOrFail(UserRecord, user.id, { fields: ["fileCount"] }),
+    );
     return fileCount;
   }
 }

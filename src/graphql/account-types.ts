@@ -2,7 +2,7 @@ import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from "type-graphql";
 import type { SignedIn } from "../accounts/account-service.ts";
 import type { StorageUsage } from "../accounts/quota-service.ts";
-import { roles, type User } from "../accounts/user-record.ts";
+import { roles, type UserRecord } from "../accounts/user-record.ts";
 
 const RoleEnum = Object.fromEntries(roles.map((role) => [role, role]));
 registerEnumType(RoleEnum, { name: "Role" });
@@ -24,7 +24,7 @@ export class UserType {
   @Field(() => GraphQLISODateTime)
   createdAt!: Date;
 
-  static of({ id, username, email, role, createdAt }: User): UserType {
+  static of({ id, username, email, role, createdAt }: UserRecord): UserType {
     return Object.assign(new UserType(), { id, username, email, role, createdAt });
   }
 }

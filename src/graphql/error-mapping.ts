@@ -55,7 +55,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   return { message: shortened(formatted.message), ...where, extensions: { code, ...(field && { field }), requestId } };
 }
 
-/** For who may not ask for the schema: GraphQL's messages would tell names of it that come near. */
+/** Formats errors without GraphQL's suggestions, which name parts of a schema that may not be asked for. */
 export function withoutSuggestions(format: typeof formatError): typeof formatError {
   return (formatted, error) => {
     const told = format(formatted, error);

@@ -43,7 +43,7 @@ function checkVariables(schema: GraphQLSchema, operation: OperationDefinitionNod
   if (errors?.[0] !== undefined) throw badInput(errors[0]);
 }
 
-/** Validation passes over operations of a kind that there isn't. */
+/** Refuses operations such as subscriptions, where the schema has none: validation lets them pass. */
 function checkOperation(schema: GraphQLSchema, operation: OperationDefinitionNode): void {
   if (schema.getRootType(operation.operation) != null) return;
   throw new GraphQLError(`This API has no ${operation.operation}s.`, {

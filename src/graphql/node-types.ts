@@ -1,11 +1,13 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, ObjectType, registerEnumType } from "type-graphql";
 import type { NodeInfo } from "../nodes/node-service.ts";
+import { downReason, type NodeState } from "../storage/node-report.ts";
+import { NODE_KINDS, type NodeKind } from "../storage/storage-node.ts";
 
-const StorageNodeKind = { LOCAL: "LOCAL", S3: "S3" } as const;
+const StorageNodeKind = Object.fromEntries(NODE_KINDS.map((kind) => [kind, kind])) as { [K in NodeKind]: K };
 registerEnumType(StorageNodeKind, { name: "StorageNodeKind" });
 
-const StorageNodeState = { UP: "UP", DRAINING: "DRAINING", DOWN: "DOWN" } as const;
+const StorageNodeState: { [S in NodeState]: S } = { UP: "UP", DRAINING: "DRAINING", DOWN: "DOWN" };
 registerEnumType(StorageNodeState, {
   name: "StorageNodeState",
   description:
@@ -20,10 +22,10 @@ export class StorageNodeType {
   name!: string;
 
   @Field(() => StorageNodeKind)
-  kind!: keyof typeof StorageNodeKind;
+  kind!: NodeKind;
 
   @Field(() => StorageNodeState)
-  state!: keyof typeof StorageNodeState;
+  state!: NodeState;
 
   @Field(() => GraphQLSafeInt, { description: `Chunks of which it has a copy. ${COUNTED}` })
   chunks!: number;
@@ -45,9 +47,7 @@ export class StorageNodeType {
   @Field(() => String, { nullable: true, description: "Why it is DOWN." })
   error!: string | null;
 
-  static of({ name, kind, state, draining, chunks, usedBytes, freeBytes, failures, error }: NodeInfo): StorageNodeType {
-    const message = error == null ? null : error instanceof Error ? error.message : String(error);
-    const facts = { name, kind, state, draining, chunks, usedBytes, freeBytes, failures, error: message };
-    return Object.assign(new StorageNodeType(), facts);
+  static of(node: NodeInfo): StorageNodeType {
+    return Object.assign(new StorageNodeType(), node, { error: downReason(node) });
   }
 }

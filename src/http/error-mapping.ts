@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { ApiError, type ErrorCode, InvalidTokenError } from "../errors.ts";
+import { ApiError, type ErrorCode, InvalidTokenError, RETRY_AFTER_SECONDS } from "../errors.ts";
 import { sendError } from "./pages/error-page.ts";
 import { StatusError } from "./status-error.ts";
 
@@ -23,7 +23,6 @@ const statusOf: Record<ErrorCode, number> = {
   DATA_UNAVAILABLE: 503,
   SERVICE_UNAVAILABLE: 503,
 };
-const RETRY_AFTER_SECONDS = 5;
 
 /** @param statuses those of codes that a protocol wants to have another status */
 export function statusFor(error: ApiError, statuses: Partial<Record<ErrorCode, number>> = {}): number {

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { AccountService } from "../accounts/account-service.ts";
-import type { NodeInfo } from "../nodes/node-service.ts";
+import type { NodeReport } from "../storage/node-report.ts";
+import { NODE_KINDS } from "../storage/storage-node.ts";
 import { requestToken } from "./auth/request-token.ts";
 
 export interface Readiness {
   /** Rejects when the database doesn't answer. */
   database(): Promise<void>;
-  nodes(): Promise<Pick<NodeInfo, "name" | "kind" | "state" | "freeBytes" | "failures">[]>;
+  nodes(): Promise<NodeReport[]>;
 }
 
 const liveSchema = {
@@ -39,7 +40,7 @@ const readySchema = {
               type: "object",
               properties: {
                 name: { type: "string" },
-                kind: { type: "string", enum: ["LOCAL", "S3"] },
+                kind: { type: "string", enum: NODE_KINDS },
                 state: { type: "string", enum: ["UP", "DRAINING", "DOWN"] },
                 freeBytes: { type: ["integer", "null"] },
                 failures: { type: "integer", description: "Reads and writes that failed on it since the start" },

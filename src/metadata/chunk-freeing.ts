@@ -1,6 +1,7 @@
 import { LockMode } from "@mikro-orm/core";
 import type { EntityManager } from "../database/database.ts";
 import { NotFoundError } from "../errors.ts";
+import type { StoredBlob } from "../storage/storage-node.ts";
 import { lockChunks } from "./chunks.ts";
 import { FileRecord } from "./file-record.ts";
 import { insertRows, placeholders } from "./insert-rows.ts";
@@ -28,10 +29,7 @@ export class ChunkFreeingError extends Error {
 }
 
 /** A chunk that is marked, and the nodes that have a copy of it by the rows. */
-export interface MarkedChunk {
-  id: string;
-  nodes: readonly string[];
-}
+export type MarkedChunk = Pick<StoredBlob, "id" | "nodes">;
 
 /**
  * Adds an open or complete file's references to chunks that others refer to already: the only way to a second one.

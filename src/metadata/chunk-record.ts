@@ -17,15 +17,3 @@ export const ChunkRecord = defineEntity({
   },
 });
 export type ChunkRecord = InferEntity<typeof ChunkRecord>;
-
-/** A node that holds a copy of a chunk. */
-export const ReplicaRecord = defineEntity({
-  name: "ReplicaRecord",
-  tableName: "chunk_replicas",
-  indexes: [{ name: "chunk_replicas_by_node", properties: ["node", "chunk"] }],
-  properties: {
-    chunk: () => p.manyToOne(ChunkRecord).primary().index(false),
-    node: p.string().length(64).primary(),
-  },
-});
-export type ReplicaRecord = InferEntity<typeof ReplicaRecord>;

@@ -7,14 +7,8 @@ export interface KnownChunk extends StoredBlob {
   sha256: Uint8Array;
 }
 
-export interface NewChunk {
-  id: string;
-  /** Bytes. */
-  size: number;
-  sha256: Uint8Array;
-  /** CRC32 of each block, as `StoredBlob.checksums`. */
-  checksums: Uint8Array;
-}
+/** A chunk that has no rows yet. */
+export type NewChunk = Omit<KnownChunk, "nodes">;
 
 export interface CountedChunk {
   id: string;

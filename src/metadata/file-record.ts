@@ -1,5 +1,5 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import { User } from "../accounts/user-record.ts";
+import { UserRecord } from "../accounts/user-record.ts";
 
 /** CONCATENATED is a part whose bytes belong to another file now. */
 export type FileStatus = "OPEN" | "COMPLETE" | "ABORTED" | "EXPIRED" | "DELETED" | "CONCATENATED";
@@ -23,7 +23,7 @@ export const FileRecord = defineEntity({
   properties: {
     /** UUIDv7 of the moment in `createdAt`: order by id is order by creation. */
     id: p.uuid().primary(),
-    owner: () => p.manyToOne(User).index(false),
+    owner: () => p.manyToOne(UserRecord).index(false),
     filename: p.string().length(255),
     /** What search and order by filename look at. */
     filenameKey: p.string().length(512),

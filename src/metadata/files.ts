@@ -8,6 +8,7 @@ const UPLOAD = "select * from files where id = ? and owner_id = ?";
 
 /** The upload, when it is this user's. */
 export async function findUpload(em: EntityManager, id: string, ownerId: string): Promise<FileRecord | null> {
+  if (!isUuid(id)) return null;
   const [row] = await em.execute<object[]>(UPLOAD, [id, ownerId]);
   return row === undefined ? null : (em.map(FileRecord, row as never) as FileRecord);
 }

@@ -1,16 +1,15 @@
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { Database, EntityManager } from "../database/database.ts";
-import { insertChunks, type NewChunk } from "./chunks.ts";
+import { insertChunks, type KnownChunk } from "./chunks.ts";
 import type { FileRecord } from "./file-record.ts";
 import { insertRows } from "./insert-rows.ts";
 import { insertReplicas } from "./replicas.ts";
 
 /** A chunk whose bytes are on the nodes. */
-export interface RecordedChunk extends NewChunk {
+export interface WrittenChunk extends KnownChunk {
   /** Byte of the file at which it begins. */
   offset: number;
-  nodes: readonly string[];
 }
 
 const COUNT = `
@@ -23,12 +22,7 @@ const COUNT_AT_END = `
 const COUNTERS = "select received_chunks as chunks, received_bytes as bytes from files where id = ?";
 
 /** Adds the chunks' rows and the file's references to them. They are new, so nobody can be freeing them. */
-async function insertAll(
-  em: EntityManager,
-  fileId: string,
-  chunks: readonly RecordedChunk[],
-  now: Date,
-): Promise<void> {
+async function insertAll(em: EntityManager, fileId: string, chunks: readonly WrittenChunk[], now: Date): Promise<void> {
   await insertChunks(em, chunks, now);
   await insertReplicas(em, chunks);
   const entries = chunks.map(({ offset, id }) => [fileId, offset, id]);
@@ -44,7 +38,7 @@ async function insertAll(
 export async function recordChunk(
   database: Database,
   upload: FileRecord,
-  chunk: RecordedChunk,
+  chunk: WrittenChunk,
   expiresAt: Date,
 ): Promise<"added" | "closed" | "present"> {
   const now = new Date();
@@ -80,7 +74,7 @@ export async function appendChunks(
   database: Database,
   quotas: QuotaService,
   upload: FileRecord,
-  chunks: readonly RecordedChunk[],
+  chunks: readonly WrittenChunk[],
   expiresAt: Date,
 ): Promise<boolean> {
   const offset = upload.receivedBytes;

@@ -42,7 +42,7 @@ interface ReplicaRange {
   before?: string;
 }
 
-/** Only for a new chunk, or after `lockReplicas` and `isWanted` under the lease `copies`: no copy is added to a chunk that is freed. */
+/** Adds the rows of copies; to be called for a new chunk, or after `lockReplicas` and `isWanted` under the lease `copies`: no copy is added to a chunk that is freed. */
 export async function insertReplicas(
   em: EntityManager,
   chunks: readonly { id: string; nodes: readonly string[] }[],
@@ -62,7 +62,7 @@ export async function lockReplicas(em: EntityManager, chunkId: string): Promise<
   return new Set(await nodesOf(em, chunkId));
 }
 
-/** Only after `lockReplicas`, under the lease `copies`. */
+/** Deletes the rows of copies; to be called after `lockReplicas`, under the lease `copies`. */
 export async function dropReplicas(em: EntityManager, chunkId: string, nodes: readonly string[]): Promise<void> {
   if (nodes.length === 0) return;
   const statement = `delete from chunk_replicas where chunk_id = ? and node in (${placeholders(nodes.length)})`;

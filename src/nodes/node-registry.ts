@@ -3,7 +3,8 @@ import type { Database } from "../database/database.ts";
 import { isAnyOn } from "../metadata/replicas.ts";
 import { checkIdentity, NodeIdentityError } from "../storage/node-identity.ts";
 import type { PhysicalNode } from "../storage/storage-node.ts";
-import { DeploymentRecord, NodeRecord } from "./node-record.ts";
+import { DeploymentRecord } from "./deployment-record.ts";
+import { NodeRecord } from "./node-record.ts";
 
 /**
  * Knows which place is which node. The order in which a node is first used lets a crash at any point, or another

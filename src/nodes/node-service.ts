@@ -1,7 +1,7 @@
 import type { Database } from "../database/database.ts";
 import { BadUserInputError } from "../errors.ts";
 import { nextNode } from "../metadata/replicas.ts";
-import type { NodeReport } from "../storage/cluster/node-health.ts";
+import type { NodeReport } from "../storage/node-report.ts";
 import type { NodeRegistry } from "./node-registry.ts";
 import type { NodeUsageCounter } from "./node-usage.ts";
 
@@ -15,7 +15,7 @@ export interface NodeInfo extends NodeReport {
 
 interface NodeServiceOptions {
   /** Every configured node, in the order of the settings. */
-  status: () => Promise<NodeReport[]>;
+  reports: () => Promise<NodeReport[]>;
   /** Copies of each chunk. */
   replicas: number;
   registry: NodeRegistry;
@@ -36,11 +36,11 @@ export class NodeService {
 
   /** Every configured node, in the order of the settings. */
   async list(): Promise<NodeInfo[]> {
-    const { status, usage, registry } = this.#options;
-    const reports = await status();
+    const { reports, usage, registry } = this.#options;
+    const found = await reports();
     const draining = new Set(registry.draining);
-    const used = await usage.latest(reports.map(({ name }) => name));
-    return reports.map((report) => {
+    const used = await usage.latest(found.map(({ name }) => name));
+    return found.map((report) => {
       const { chunks, bytes } = used.get(report.name) ?? { chunks: 0, bytes: 0 };
       return { ...report, draining: draining.has(report.name), chunks, usedBytes: bytes };
     });
@@ -52,17 +52,17 @@ export class NodeService {
     return (await this.list()).find((node) => node.name === name) as NodeInfo;
   }
 
-  /** Without counting anything. @throws BadUserInputError for `name` when no such node is configured */
+  /** Finds one node's report, and counts nothing. @throws BadUserInputError for `name` when no such node is configured */
   async report(name: string): Promise<NodeReport> {
-    const reports = await this.#options.status();
-    const report = reports.find((one) => one.name === name);
-    if (report === undefined) throw unknown(name, reports);
+    const found = await this.#options.reports();
+    const report = found.find((one) => one.name === name);
+    if (report === undefined) throw unknown(name, found);
     return report;
   }
 
   /** The names of nodes that aren't configured any more, but that the database says have copies of chunks. */
   async gone(): Promise<string[]> {
-    const configured = new Set((await this.#options.status()).map(({ name }) => name));
+    const configured = new Set((await this.#options.reports()).map(({ name }) => name));
     const names: string[] = [];
     for (let last = ""; ; ) {
       const next = await this.#database.read((em) => nextNode(em, last));
@@ -78,9 +78,9 @@ export class NodeService {
    * @throws BadUserInputError for `name` when there is no such node, or the others can't hold all copies
    */
   async drain(name: string): Promise<void> {
-    const { registry, refresh, replicas, status } = this.#options;
+    const { registry, refresh, replicas, reports } = this.#options;
     await refresh();
-    const configured = await status();
+    const configured = await reports();
     const isConfigured = configured.some((node) => node.name === name);
     const gone = isConfigured ? [] : await this.gone();
     if (!isConfigured && !gone.includes(name) && !registry.names.includes(name)) {
@@ -104,8 +104,8 @@ export class NodeService {
 
   /** The node takes new chunks again. @throws BadUserInputError for `name` when there is no such node */
   async undrain(name: string): Promise<void> {
-    const { registry, refresh, status } = this.#options;
-    if (!(await registry.setDraining(name, false))) throw unknown(name, await status());
+    const { registry, refresh, reports } = this.#options;
+    if (!(await registry.setDraining(name, false))) throw unknown(name, await reports());
     await refresh();
   }
 }

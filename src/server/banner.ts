@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import type { Config } from "../setup/config.ts";
 import { describeDatabase, parseDatabaseUrl } from "../setup/database-setting.ts";
 import { placeOf } from "../setup/node-setting.ts";
-import type { NodeReport } from "../storage/cluster/node-health.ts";
+import { downReason, type NodeReport } from "../storage/node-report.ts";
 
 const UNSAFE =
   "  DURABILITY=os: what is acknowledged is lost in a power cut if the operating system had not written it yet.";
@@ -26,7 +26,7 @@ export function banner(config: Config, address: string, nodeReports: readonly No
     ...(config.publicUrl === null ? [] : [`  public URL  ${config.publicUrl}`]),
     `  storage     ${nodes.join(", ")} (${config.replicas === 1 ? "1 copy" : `${config.replicas} copies`} of each chunk)`,
     `  database    ${database}`,
-    ...down.map(({ name, error }) => `  ${name} is DOWN  ${error instanceof Error ? error.message : error}`),
+    ...down.map((node) => `  ${node.name} is DOWN  ${downReason(node)}`),
     ...(config.durability === "os" ? [UNSAFE] : []),
     "  Ctrl-C ends it when what is in flight is done; a second one at once.",
   ].join("\n");

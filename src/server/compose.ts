@@ -14,13 +14,13 @@ import { startApollo } from "../graphql/server.ts";
 import { buildApp } from "../http/app.ts";
 import { connectionLimits } from "../http/connections/connection-limits.ts";
 import { PublicUrl } from "../http/public-url.ts";
-import type { RecordedChunk } from "../metadata/record-chunks.ts";
+import type { WrittenChunk } from "../metadata/record-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
 import type { Config } from "../setup/config.ts";
 import { parseDatabaseUrl } from "../setup/database-setting.ts";
-import { BackgroundJobs } from "../setup/job-runner.ts";
+import { JobRunner } from "../setup/job-runner.ts";
 import { setUpStorage } from "../setup/storage-setup.ts";
-import type { NodeReport } from "../storage/cluster/node-health.ts";
+import type { NodeReport } from "../storage/node-report.ts";
 import { AppendService } from "../uploads/append-service.ts";
 import { MAX_CHUNK_SIZE } from "../uploads/chunk-plan.ts";
 import { ChunkService } from "../uploads/chunk-service.ts";
@@ -34,7 +34,7 @@ const PAGE_FOLDER = join(import.meta.dirname, "../web");
 export interface Service {
   /** Listens at each address of the host. @returns the first one's URL */
   listen(): Promise<string>;
-  /** As the start found them. */
+  /** The nodes as they were found at the start. */
   nodes: readonly NodeReport[];
   /** Finishes what is in flight, then lets go of everything. */
   close(): Promise<void>;
@@ -62,7 +62,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     registrationsPerHour: config.registrationsPerHour,
   });
   const { scrubPeriodMs } = config;
-  const jobs = new BackgroundJobs(backgroundJobs({ setup, accounts, scrubPeriodMs, log }), log);
+  const jobs = new JobRunner(backgroundJobs({ setup, accounts, scrubPeriodMs, log }), log);
   const quotas = new QuotaService(database, config.defaultQuotaBytes);
   const files = new FileService(database, onFreeable);
   const links = new DownloadLinkService(database, config.maxLinks);
@@ -78,7 +78,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const uploads = new UploadService(database, quotas, uploadOptions, onFreeable);
   const chunks = new ChunkService(database, storage, config.uploadExpiryMs);
   // What the writing told of them may have been given up: there were no such chunks yet.
-  const onLateRows = (recorded: readonly RecordedChunk[]) => {
+  const onLateRows = (recorded: readonly WrittenChunk[]) => {
     const short = recorded.filter(({ nodes }) => nodes.length < storage.replicas);
     for (const { id } of short) setup.repairs.report(id, "UNDER_REPLICATED");
   };
@@ -119,7 +119,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     sequential: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize, publicUrl },
     downloads,
     pageFolder: existsSync(join(PAGE_FOLDER, "assets")) ? PAGE_FOLDER : undefined,
-    readiness: { database: () => database.probe(), nodes: () => storage.status() },
+    readiness: { database: () => database.probe(), nodes: () => storage.reports() },
     registerGraphQL: (instance) =>
       registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE, publicUrl }),
   });
@@ -127,7 +127,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
 
   return {
     listen: () => http.listen(config.host, config.port),
-    nodes: await storage.status(),
+    nodes: await storage.reports(),
     async close() {
       await http.close();
       await jobs.stop();

@@ -11,7 +11,7 @@ interface Ready {
   banner: string;
 }
 
-/** The message is all that there is to say. */
+/** An error that is told by its message alone. */
 export class WorkerError extends Error {}
 
 export function reportReady(banner: string): void {

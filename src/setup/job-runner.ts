@@ -16,7 +16,7 @@ export interface Job {
 }
 
 /** Runs jobs until they are stopped. One that fails is tried again at its next time. */
-export class BackgroundJobs {
+export class JobRunner {
   readonly #running: RunningJob[];
 
   constructor(jobs: readonly Job[], log: Logger) {

@@ -95,7 +95,7 @@ export async function setUpStorage(config: Config, log: Logger, onQueued?: () =>
   }
   const usage = new NodeUsageCounter(database);
   const { replicas } = config;
-  const nodes = new NodeService(database, { status: () => storage.status(), replicas, registry, usage, refresh });
+  const nodes = new NodeService(database, { reports: () => storage.reports(), replicas, registry, usage, refresh });
   return {
     database,
     registry,
@@ -131,11 +131,8 @@ export function nodePool(storage: NodeSet): NodePool {
     replicas: storage.replicas,
     nodes: storage.nodes,
     async usable() {
-      const status = await storage.status();
-      return status.flatMap(({ name, state, freeBytes }) =>
-        state === "DOWN" ? [] : { name, freeBytes, draining: state === "DRAINING" },
-      );
+      return (await storage.reports()).filter(({ state }) => state !== "DOWN");
     },
-    place: (id, size, except) => storage.place(id, size, except),
+    candidates: (id, size, except) => storage.candidates(id, size, except),
   };
 }

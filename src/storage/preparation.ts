@@ -1,8 +1,9 @@
 import type { StorageNode } from "./storage-node.ts";
 
+/** A blob whose bytes are about to come, or are coming. */
 export interface ComingBlob {
   id: string;
-  /** Bytes. */
+  /** Bytes announced. */
   size: number;
   /** Who sends it; undefined where Stowage does. */
   owner?: string | undefined;

@@ -28,7 +28,8 @@ export interface ListedBlob {
   modifiedAt: Date;
 }
 
-export interface NodeStatus {
+/** What a node that takes blobs says of itself. */
+export interface ProbeResult {
   /** Null where the node can't tell. */
   freeBytes: number | null;
 }
@@ -98,10 +99,11 @@ export interface StorageNode {
   removeLeftovers(olderThan: Date): Promise<void>;
 
   /** Rejects when the node can't take or give blobs at the moment. */
-  probe(): Promise<NodeStatus>;
+  probe(): Promise<ProbeResult>;
 }
 
-export type NodeKind = "LOCAL" | "S3";
+export const NODE_KINDS = ["LOCAL", "S3"] as const;
+export type NodeKind = (typeof NODE_KINDS)[number];
 
 /** Who a place says it is: written into it when it is first used, so that an empty mount point or a foreign folder is never taken for it. */
 export interface NodeIdentity {

@@ -1,7 +1,7 @@
 /** Bytes: large enough for a block of a blob and for few system calls, small enough to stay in the processor's cache on the way. */
 export const SLAB_SIZE = 256 * 1024;
 
-/** At most 8 MiB kept for what is to come. */
+/** Free slabs that are kept: 8 MiB of them. */
 const MOST_FREE = 32;
 
 /** Keeps the memory that bytes pass through, to use it again: fresh memory costs a page fault for every 4 KiB. */

@@ -40,7 +40,7 @@ export class SlabReader implements AsyncIterableIterator<Buffer, undefined> {
   #waiting: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
   #ended = false;
   #failure: Error | undefined;
-  /** That the stream closed too early, until what had come of it is given out. */
+  /** Error of a stream that closed too early, kept until what had come is given out. */
   #cutOff: Error | undefined;
 
   constructor(stream: Readable, options: SlabReaderOptions) {

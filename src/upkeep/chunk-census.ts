@@ -1,4 +1,4 @@
-import { setImmediate as breathe } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import type { Database } from "../database/database.ts";
 import { markUnused, removeChunks } from "../metadata/chunk-freeing.ts";
 import { type CountedChunk, countedChunks } from "../metadata/chunks.ts";
@@ -17,7 +17,7 @@ async function* countChunks(database: Database, pool: NodePool): AsyncGenerator<
     if (chunks.length === 0) return;
     last = chunks.at(-1)?.id ?? last;
     yield chunks;
-    await breathe();
+    await setImmediate();
   }
 }
 

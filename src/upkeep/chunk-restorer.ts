@@ -65,7 +65,10 @@ export class ChunkRestorer {
       this.#log.error({ chunk: id, copies: Object.fromEntries(states) }, "no good copy of a chunk can be read");
       return "UNRESTORABLE";
     }
-    const leave = new Set([...(options.leave ?? []), ...usable.flatMap((node) => (node.draining ? node.name : []))]);
+    const leave = new Set([
+      ...(options.leave ?? []),
+      ...usable.flatMap((node) => (node.state === "DRAINING" ? node.name : [])),
+    ]);
     const kept = good.filter((name) => !leave.has(name));
     for (const target of this.#targets(chunk, states, up, leave, options.prefer ?? [])) {
       if (kept.length >= this.#pool.replicas) break;
@@ -96,7 +99,7 @@ export class ChunkRestorer {
   ): PhysicalNode[] {
     const isBad = (name: string) => states.get(name) === "MISSING" || states.get(name) === "CORRUPT";
     const inPlace = nodes.filter((name) => isBad(name) && !leave.has(name)).flatMap((name) => up.get(name) ?? []);
-    const spares = this.#pool.place(id, size, new Set([...nodes, ...leave]));
+    const spares = this.#pool.candidates(id, size, new Set([...nodes, ...leave]));
     const preferred = prefer.flatMap((name) => spares.find((node) => node.name === name) ?? []);
     return [...new Set([...inPlace, ...preferred, ...spares])];
   }
@@ -152,7 +155,7 @@ export class ChunkRestorer {
   /** The copies that stay where there are too many: by placement, as a new chunk would lie. */
   #best({ id, size }: KnownChunk, kept: readonly string[]): string[] {
     if (kept.length === this.#pool.replicas) return [...kept];
-    const order = this.#pool.place(id, size, new Set()).map(({ name }) => name);
+    const order = this.#pool.candidates(id, size, new Set()).map(({ name }) => name);
     const rank = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
     return [...kept].sort((a, b) => rank(a) - rank(b)).slice(0, this.#pool.replicas);
   }

@@ -1,13 +1,5 @@
+import type { NodeReport } from "../storage/node-report.ts";
 import type { PhysicalNode, StoredBlob } from "../storage/storage-node.ts";
-
-/** A node that answers. */
-export interface UsableNode {
-  name: string;
-  /** Bytes; null where it can't tell. */
-  freeBytes: number | null;
-  /** It gives blobs, but shall have none in the end. */
-  draining: boolean;
-}
 
 /** What upkeep sees of the storage: the single nodes, where services see one. */
 export interface NodePool {
@@ -17,8 +9,8 @@ export interface NodePool {
   readonly replicas: number;
   /** All that are configured. */
   readonly nodes: ReadonlyMap<string, PhysicalNode>;
-  /** The nodes that answer, and are who they should be, as found moments ago. */
-  usable(): Promise<UsableNode[]>;
+  /** The nodes that answer, and are who they should be, as found moments ago: none is DOWN. */
+  usable(): Promise<NodeReport[]>;
   /** The usable nodes that may take a copy of the blob, the preferred first; none that is draining, nor those named. */
-  place(id: StoredBlob["id"], size: number, except: ReadonlySet<string>): PhysicalNode[];
+  candidates(id: StoredBlob["id"], size: number, except: ReadonlySet<string>): PhysicalNode[];
 }

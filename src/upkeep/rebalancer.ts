@@ -121,7 +121,7 @@ type Excess = Map<string, number>;
 
 /** Every node shall be filled to the same part of its room. */
 async function measureExcess({ database, pool }: UpkeepContext): Promise<Excess> {
-  const usable = (await pool.usable()).filter(({ draining }) => !draining);
+  const usable = (await pool.usable()).filter(({ state }) => state === "UP");
   // A node that can't tell its room counts as much as the emptiest that can, as in placement.
   const most = Math.max(0, ...usable.map(({ freeBytes }) => freeBytes ?? 0));
   const nodes: { name: string; used: number; room: number }[] = [];

@@ -9,7 +9,7 @@ export class UpkeepRequests {
     this.#database = database;
   }
 
-  /** One that is there already stays as it is. */
+  /** Sets a request down, unless it is there already. */
   async add(act: UpkeepAct, node = ""): Promise<void> {
     const request = { act, node, createdAt: new Date() };
     await this.#database.transaction((em) => em.upsert(UpkeepRequestRecord, request, { onConflictAction: "ignore" }));

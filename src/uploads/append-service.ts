@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { QuotaService } from "../accounts/quota-service.ts";
-import type { User } from "../accounts/user-record.ts";
+import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import type { FileRecord } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
-import { appendChunks, type RecordedChunk } from "../metadata/record-chunks.ts";
+import { appendChunks, type WrittenChunk } from "../metadata/record-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
-import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { type ChecksumClaim, checked } from "./body-checksum.ts";
 import { cutChunks, tooMuch } from "./chunk-cutter.ts";
@@ -32,7 +31,7 @@ const CHECKED_WITHIN_MS = 6 * 3600_000;
 const CHECKED_AT_ONCE = 2;
 
 /** Where to tell of chunks whose rows come long after their bytes were stored. */
-type OnLateRows = (chunks: readonly RecordedChunk[]) => void;
+type OnLateRows = (chunks: readonly WrittenChunk[]) => void;
 
 /** Pieces that an upload may have of any size, and what the others have to have on the average, in bytes. */
 const FREE_PIECES = 10_000;
@@ -93,14 +92,14 @@ export class AppendService {
    * The user's upload, of the kinds that this takes bytes of, open or complete.
    * @throws ApiError NOT_FOUND; UPLOAD_CLOSED
    */
-  async find(user: User, id: string): Promise<FileRecord> {
+  async find(user: UserRecord, id: string): Promise<FileRecord> {
     const upload = await this.#find(user, id);
     refuseClosed(upload);
     return upload;
   }
 
-  async #find(user: User, id: string): Promise<FileRecord> {
-    const upload = isUuid(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
+  async #find(user: UserRecord, id: string): Promise<FileRecord> {
+    const upload = await this.#database.read((em) => findUpload(em, id, user.id));
     if (upload === null || !upload.isSequential) throw new NotFoundError("upload");
     return upload;
   }
@@ -110,7 +109,7 @@ export class AppendService {
    * connection often asks before all has been taken in that had come by it, and would send that again.
    * @param orConcatenated finds a part also when it has become another file's
    */
-  async findSettled(user: User, id: string, { orConcatenated = false } = {}): Promise<FileRecord> {
+  async findSettled(user: UserRecord, id: string, { orConcatenated = false } = {}): Promise<FileRecord> {
     let found = await this.#find(user, id);
     const underWay = this.#underWay.get(found.id);
     if (underWay !== undefined) {
@@ -128,7 +127,7 @@ export class AppendService {
    * @throws ApiError NOT_FOUND, UPLOAD_CLOSED, OFFSET_MISMATCH, FILE_TOO_LARGE, BAD_USER_INPUT for `size`,
    *   QUOTA_EXCEEDED, CHUNK_DIGEST_MISMATCH, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE, and with `isLast` UPLOAD_INCOMPLETE
    */
-  async append(user: User, found: FileRecord, appended: Appended): Promise<FileRecord> {
+  async append(user: UserRecord, found: FileRecord, appended: Appended): Promise<FileRecord> {
     refuseClosed(found);
     if (found.receivedBytes !== appended.offset) throw offsetMismatch(found, appended.offset);
     const upload = appended.size === undefined ? found : await this.#declareSize(user, found, appended.size);
@@ -163,7 +162,7 @@ export class AppendService {
   }
 
   /** Completes an upload of which all bytes are there: the process may have died before it could. */
-  async completeIfWhole(user: User, upload: FileRecord): Promise<FileRecord> {
+  async completeIfWhole(user: UserRecord, upload: FileRecord): Promise<FileRecord> {
     const isWhole = upload.sizeKnown && upload.receivedBytes === upload.size;
     if (upload.isPart || !isWhole || !isLive(upload)) return upload;
     return this.#uploads.complete(user, upload.id, null);
@@ -193,7 +192,7 @@ export class AppendService {
   /** The chunks become the upload's all at once, when the last byte has come and the checksum holds. */
   async #appendChecked(upload: FileRecord, appended: Appended, claim: ChecksumClaim, limit: number): Promise<void> {
     const written: OpenChunk[] = [];
-    const stored: RecordedChunk[] = [];
+    const stored: WrittenChunk[] = [];
     const deadline = performance.now() + CHECKED_WITHIN_MS;
     const { jumps } = clockWatch;
     let end = upload.receivedBytes;
@@ -223,7 +222,7 @@ export class AppendService {
   }
 
   async #keep(upload: FileRecord, chunk: OpenChunk): Promise<void> {
-    let stored: RecordedChunk;
+    let stored: WrittenChunk;
     try {
       refuseTooMany(upload, 1, upload.receivedBytes + chunk.size);
       stored = await chunk.commit(upload.receivedBytes);
@@ -234,7 +233,7 @@ export class AppendService {
     await this.#record(upload, [stored], [chunk]);
   }
 
-  async #record(upload: FileRecord, stored: readonly RecordedChunk[], written: readonly OpenChunk[]): Promise<void> {
+  async #record(upload: FileRecord, stored: readonly WrittenChunk[], written: readonly OpenChunk[]): Promise<void> {
     const drop = () => Promise.all(written.map((chunk) => chunk.abort()));
     const expiresAt = new Date(clockWatch.latest + this.#options.expiryMs);
     let isAppended: boolean;
@@ -253,7 +252,7 @@ export class AppendService {
     throw offsetMismatch(current, upload.receivedBytes);
   }
 
-  async #declareSize(user: User, { id, receivedBytes }: FileRecord, size: number): Promise<FileRecord> {
+  async #declareSize(user: UserRecord, { id, receivedBytes }: FileRecord, size: number): Promise<FileRecord> {
     checkSize(size, this.#options);
     return this.#database.transaction(async (em) => {
       const upload = await lockUpload(em, user, id);

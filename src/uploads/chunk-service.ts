@@ -1,16 +1,15 @@
-import type { User } from "../accounts/user-record.ts";
+import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { parseDigest } from "../metadata/digest.ts";
 import type { FileRecord } from "../metadata/file-record.ts";
 import { findUpload } from "../metadata/files.ts";
 import { digestAt } from "../metadata/manifests.ts";
-import { type RecordedChunk, recordChunk } from "../metadata/record-chunks.ts";
+import { recordChunk, type WrittenChunk } from "../metadata/record-chunks.ts";
 import { clockWatch } from "../runtime/clock-watch.ts";
-import { isUuid } from "../runtime/uuid.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { chunkBytes } from "./chunk-plan.ts";
-import { ChunkDigest, OpenChunk, wrongSize } from "./open-chunk.ts";
+import { ChunkDigest, OpenChunk, receiveWhole, wrongSize } from "./open-chunk.ts";
 import { Turns } from "./turns.ts";
 import { clockJumped, refuseClosed } from "./upload-service.ts";
 
@@ -51,11 +50,11 @@ export class ChunkService {
    * @throws ApiError NOT_FOUND, BAD_USER_INPUT, UPLOAD_CLOSED, CHUNK_SIZE_MISMATCH, CHUNK_DIGEST_MISMATCH,
    *   CHUNK_CONFLICT, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE: the upload stays as it was
    */
-  async store(user: User, uploadId: string, sent: SentChunk): Promise<FileRecord> {
+  async store(user: UserRecord, uploadId: string, sent: SentChunk): Promise<FileRecord> {
     return this.#turns.run(`${user.id} ${uploadId} ${sent.index}`, () => this.#store(user, uploadId, sent));
   }
 
-  async #store(user: User, uploadId: string, sent: SentChunk): Promise<FileRecord> {
+  async #store(user: UserRecord, uploadId: string, sent: SentChunk): Promise<FileRecord> {
     const claimed = parseDigest("sha256", sent.sha256);
     const upload = await this.#find(user, uploadId);
     refuseClosed(upload);
@@ -73,7 +72,7 @@ export class ChunkService {
     if (present !== null) {
       if (!claimed?.equals(present)) {
         const chunk = new ChunkDigest(size);
-        await chunk.receive(await sent.open());
+        await receiveWhole(await sent.open(), chunk);
         const { sha256 } = chunk.end();
         checkClaim(claimed, sha256);
         refuseOther(present, sha256, sent.index);
@@ -84,9 +83,9 @@ export class ChunkService {
 
     const { jumps } = clockWatch;
     const chunk = await OpenChunk.create(this.#storage, size, user.id);
-    let stored: RecordedChunk;
+    let stored: WrittenChunk;
     try {
-      await chunk.receive(await sent.open());
+      await receiveWhole(await sent.open(), chunk);
       checkClaim(claimed, chunk.end().sha256);
       stored = await chunk.commit(start);
       // Its bytes may have been taken for old and unknown meanwhile.
@@ -104,7 +103,7 @@ export class ChunkService {
   }
 
   /** Why a chunk was not added, when it isn't there already with the same bytes. */
-  async #explain(user: User, uploadId: string, index: number, chunk: RecordedChunk): Promise<FileRecord> {
+  async #explain(user: UserRecord, uploadId: string, index: number, chunk: WrittenChunk): Promise<FileRecord> {
     const upload = await this.#find(user, uploadId);
     const present = await this.#digestAt(upload, chunk.offset);
     // A closed upload's chunks are being freed: that they are still there says nothing.
@@ -114,8 +113,8 @@ export class ChunkService {
     return upload;
   }
 
-  async #find(user: User, id: string): Promise<FileRecord> {
-    const upload = isUuid(id) ? await this.#database.read((em) => findUpload(em, id, user.id)) : null;
+  async #find(user: UserRecord, id: string): Promise<FileRecord> {
+    const upload = await this.#database.read((em) => findUpload(em, id, user.id));
     if (upload === null) throw new NotFoundError("upload");
     return upload;
   }

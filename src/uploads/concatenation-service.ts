@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { LockMode } from "@mikro-orm/core";
 import { countCompleted } from "../accounts/storage-counters.ts";
-import type { User } from "../accounts/user-record.ts";
+import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { FileRecord } from "../metadata/file-record.ts";
@@ -37,7 +37,7 @@ export class ConcatenationService {
    * file. What the parts had reserved of the quota is what the file uses.
    * @throws ApiError NOT_FOUND, UPLOAD_CLOSED, UPLOAD_INCOMPLETE with `incomplete`, FILE_TOO_LARGE, BAD_USER_INPUT
    */
-  async concatenate(user: User, request: Concatenation, creation: Creation): Promise<FileRecord> {
+  async concatenate(user: UserRecord, request: Concatenation, creation: Creation): Promise<FileRecord> {
     const { partIds } = request;
     if (new Set(partIds).size < partIds.length) {
       throw new BadUserInputError("partIds", "A part is concatenated once: its bytes become the file's.");
@@ -72,7 +72,7 @@ export class ConcatenationService {
   /** @returns null when somebody concatenated the parts meanwhile */
   async #make(
     em: EntityManager,
-    user: User,
+    user: UserRecord,
     partIds: readonly string[],
     plan: UploadPlan,
     digest: Buffer,
@@ -106,7 +106,7 @@ export class ConcatenationService {
   }
 
   /** The file that the same request made of these parts before. */
-  async #again(user: User, partIds: readonly string[], creation: Creation): Promise<FileRecord> {
+  async #again(user: UserRecord, partIds: readonly string[], creation: Creation): Promise<FileRecord> {
     return this.#database.read(async (em) => {
       const part = await em.findOne(CreationRecord, { file: partIds[0] as string });
       const id = part?.finalId ?? "";
@@ -124,7 +124,7 @@ export class ConcatenationService {
 /** The user's parts in the order asked for. @throws NotFoundError, or BadUserInputError for what isn't a part */
 async function findParts(
   em: EntityManager,
-  user: User,
+  user: UserRecord,
   ids: readonly string[],
   lockMode: LockMode.NONE | LockMode.PESSIMISTIC_WRITE = LockMode.NONE,
 ): Promise<FileRecord[]> {

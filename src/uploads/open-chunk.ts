@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import { ApiError } from "../errors.ts";
-import type { RecordedChunk } from "../metadata/record-chunks.ts";
+import type { WrittenChunk } from "../metadata/record-chunks.ts";
 import { BlockChecksums } from "../storage/block-checksums.ts";
 import type { BlobWriter, StorageNode } from "../storage/storage-node.ts";
 
@@ -37,27 +37,11 @@ export class ChunkDigest {
     return this.#most - this.#size;
   }
 
-  /** @param bytes no more than there is room for; the caller may use their memory again when it resolves */
-  async write(bytes: Uint8Array): Promise<void> {
+  /** @param bytes no more than there is room for */
+  write(bytes: Uint8Array): void {
     this.#size += bytes.length;
     this.#sha256.update(bytes);
     this.#checksums.update(bytes);
-  }
-
-  /**
-   * Takes a whole chunk's bytes off the wire: exactly those that there is room for.
-   * @param source its buffers need to last only until the next one is asked for
-   * @throws ApiError CHUNK_SIZE_MISMATCH; what the source throws, and `write`
-   */
-  async receive(source: AsyncIterable<Uint8Array>): Promise<void> {
-    const size = this.room;
-    let received = 0;
-    for await (const buffer of source) {
-      received += buffer.length;
-      // Too much: only counted from here on, for the answer.
-      if (received <= size) await this.write(buffer);
-    }
-    if (received !== size) throw wrongSize(size, received);
   }
 
   /** Nothing can be written after it. */
@@ -68,14 +52,15 @@ export class ChunkDigest {
 }
 
 /** A chunk that is being written to the nodes, and may end before it is full. */
-export class OpenChunk extends ChunkDigest {
+export class OpenChunk {
   readonly #id: string;
   readonly #writer: BlobWriter;
+  readonly #digest: ChunkDigest;
 
   private constructor(id: string, writer: BlobWriter, most: number) {
-    super(most);
     this.#id = id;
     this.#writer = writer;
+    this.#digest = new ChunkDigest(most);
   }
 
   /** @param most bytes that it can take; @param owner the user's id */
@@ -84,17 +69,33 @@ export class OpenChunk extends ChunkDigest {
     return new OpenChunk(id, await storage.create(id, most, undefined, owner), most);
   }
 
-  override async write(bytes: Uint8Array): Promise<void> {
+  /** Bytes that it has. */
+  get size(): number {
+    return this.#digest.size;
+  }
+
+  /** Bytes that it can still take. */
+  get room(): number {
+    return this.#digest.room;
+  }
+
+  /** @param bytes no more than there is room for; the caller may use their memory again when it resolves */
+  async write(bytes: Uint8Array): Promise<void> {
     const writing = this.#writer.write([bytes]);
-    await super.write(bytes);
+    this.#digest.write(bytes);
     await writing;
+  }
+
+  /** Nothing can be written after it. */
+  end(): DigestedChunk {
+    return this.#digest.end();
   }
 
   /**
    * When it resolves, the bytes would survive a power cut; when it rejects, nothing is left of them.
    * @param offset of the chunk's first byte in the file
    */
-  async commit(offset: number): Promise<RecordedChunk> {
+  async commit(offset: number): Promise<WrittenChunk> {
     try {
       const end = this.end();
       const nodes = await this.#writer.commit(end);
@@ -109,6 +110,25 @@ export class OpenChunk extends ChunkDigest {
   async abort(): Promise<void> {
     await this.#writer.abort();
   }
+}
+
+/**
+ * Takes a whole chunk's bytes off the wire: exactly those that there is room for.
+ * @param source its buffers need to last only until the next one is asked for
+ * @throws ApiError CHUNK_SIZE_MISMATCH; what the source and `write` throw
+ */
+export async function receiveWhole(
+  source: AsyncIterable<Uint8Array>,
+  chunk: Pick<OpenChunk, "room"> & { write(bytes: Uint8Array): void | Promise<void> },
+): Promise<void> {
+  const size = chunk.room;
+  let received = 0;
+  for await (const buffer of source) {
+    received += buffer.length;
+    // Too much: only counted from here on, for the answer.
+    if (received <= size) await chunk.write(buffer);
+  }
+  if (received !== size) throw wrongSize(size, received);
 }
 
 export function wrongSize(expected: number, received: number): ApiError {

@@ -3,11 +3,11 @@ import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
-import type { User } from "../accounts/user-record.ts";
+import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { mayExpireWithin } from "../database/database-clock.ts";
-import { ApiError, BadUserInputError, NotFoundError, ServiceUnavailableError } from "../errors.ts";
 import { findPage, type Page, type PageRequest } from "../database/keyset-page.ts";
+import { ApiError, BadUserInputError, NotFoundError, ServiceUnavailableError } from "../errors.ts";
 import { parseDigest } from "../metadata/digest.ts";
 import { FileRecord } from "../metadata/file-record.ts";
 import { filenameKey } from "../metadata/filename.ts";
@@ -51,7 +51,7 @@ function concatenated(): ApiError {
 }
 
 /** The user's upload, locked until the transaction ends. @throws NotFoundError */
-export async function lockUpload(em: EntityManager, user: User, id: string): Promise<FileRecord> {
+export async function lockUpload(em: EntityManager, user: UserRecord, id: string): Promise<FileRecord> {
   const upload = await lockFile(em, id, user.id);
   if (upload === null) throw new NotFoundError("upload");
   return upload;
@@ -77,7 +77,7 @@ function completedKeyOf(resumeKey: Uint8Array, filename: string): Buffer {
 export type Creation = Pick<CreationRecord, "metadata" | "concat">;
 
 /** An upload that is open and empty, not persisted yet. */
-export function newUpload(em: EntityManager, user: User, plan: UploadPlan, expiryMs: number): FileRecord {
+export function newUpload(em: EntityManager, user: UserRecord, plan: UploadPlan, expiryMs: number): FileRecord {
   const now = Date.now();
   return em.create(FileRecord, {
     ...plan,
@@ -114,7 +114,7 @@ export class UploadService {
    * Opens an upload and reserves its whole size of the user's quota, or finds the open one with the same resume key.
    * @throws ApiError BAD_USER_INPUT, FILE_TOO_LARGE, QUOTA_EXCEEDED
    */
-  async begin(user: User, request: UploadRequest, creation?: Creation): Promise<FileRecord> {
+  async begin(user: UserRecord, request: UploadRequest, creation?: Creation): Promise<FileRecord> {
     const plan = planUpload(request, this.#options);
     const { skipCompleted } = request;
     for (let attempt = 1; ; attempt++) {
@@ -131,7 +131,7 @@ export class UploadService {
 
   async #begin(
     em: EntityManager,
-    user: User,
+    user: UserRecord,
     plan: UploadPlan,
     { creation, skipCompleted }: { creation?: Creation | undefined; skipCompleted?: boolean | null | undefined },
   ): Promise<FileRecord> {
@@ -158,7 +158,7 @@ export class UploadService {
   }
 
   /** Rows and links cost no bytes of a quota: their number has bounds of its own. @throws ApiError QUOTA_EXCEEDED */
-  async #refuseTooMany(em: EntityManager, user: User): Promise<void> {
+  async #refuseTooMany(em: EntityManager, user: UserRecord): Promise<void> {
     const { maxFiles = Number.MAX_SAFE_INTEGER, maxOpenUploads = Number.MAX_SAFE_INTEGER } = this.#options;
     const open = `select count(*) from (select 1 from files where owner_id = ? and status = 'OPEN' limit ?) as some`;
     const [row] = await em.execute<{ files: number; open: number }[]>(
@@ -173,7 +173,7 @@ export class UploadService {
   }
 
   /** The newest file that an upload with this key became, if it is as the plan says. */
-  #findCompleted(em: EntityManager, user: User, plan: UploadPlan, resumeKey: Buffer): Promise<FileRecord | null> {
+  #findCompleted(em: EntityManager, user: UserRecord, plan: UploadPlan, resumeKey: Buffer): Promise<FileRecord | null> {
     const { filename, size } = plan;
     const completedKey = completedKeyOf(resumeKey, filename);
     const since = { $gt: new Date(Date.now() - this.#options.resumeKeyExpiryMs) };
@@ -182,7 +182,7 @@ export class UploadService {
   }
 
   /** Finds an upload; null when there is no such upload of the user's, or its file was deleted. */
-  async find(user: User, id: string): Promise<FileRecord | null> {
+  async find(user: UserRecord, id: string): Promise<FileRecord | null> {
     if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: { $ne: "DELETED" } }));
   }
@@ -192,7 +192,7 @@ export class UploadService {
     return this.#database.read((em) => em.findOne(CreationRecord, { file: upload.id }));
   }
 
-  async listOpen(user: User, page: PageRequest): Promise<Page<FileRecord>> {
+  async listOpen(user: UserRecord, page: PageRequest): Promise<Page<FileRecord>> {
     const where = () => ({ owner: user.id, status: "OPEN" as const, expiresAt: { $gt: new Date() } });
     const order = { name: "UPLOADS", properties: [{ id: "desc" }], index: "files_by_id" } as const;
     return findPage(this.#database, FileRecord, where, order, page);
@@ -212,7 +212,7 @@ export class UploadService {
    * @param digest hex; the file's digest by the client's own reckoning
    * @throws ApiError UPLOAD_INCOMPLETE with `missing`, DIGEST_MISMATCH, UPLOAD_CLOSED; the upload stays as it was
    */
-  async complete(user: User, id: string, digest: string | null | undefined): Promise<FileRecord> {
+  async complete(user: UserRecord, id: string, digest: string | null | undefined): Promise<FileRecord> {
     const claimed = parseDigest("digest", digest);
     const upload = await this.find(user, id);
     if (upload === null) throw new NotFoundError("upload");
@@ -257,7 +257,7 @@ export class UploadService {
   }
 
   /** Closes an open upload; on one that is aborted or expired already, nothing. */
-  async abort(user: User, id: string): Promise<void> {
+  async abort(user: UserRecord, id: string): Promise<void> {
     await this.#database.transaction(async (em) => {
       const upload = await lockUpload(em, user, id);
       if (upload.status === "DELETED") throw new NotFoundError("upload");

@@ -125,8 +125,8 @@ async function sweep(workspace: Workspace, name: string, how = { force: false })
   if (identity === null) throw new Error(`${name} has no identity`);
   await node.claim(identity);
   const log = createLogger("silent");
-  const usable = async () => [{ name, freeBytes: null, draining: false }];
-  const pool = { timeoutMs: 30_000, replicas: 2, nodes: new Map([[name, node]]), usable, place: () => [] };
+  const usable = async () => [{ name, kind: "LOCAL" as const, state: "UP" as const, freeBytes: null, failures: 0 }];
+  const pool = { timeoutMs: 30_000, replicas: 2, nodes: new Map([[name, node]]), usable, candidates: () => [] };
   const options = { repairRate: 1e9, scrubRate: 1e9, scrubPeriodMs: null };
   const upkeep = openUpkeep({ database, pool, queue: new RepairQueue(database, log), log }, options);
   return upkeep.sweeper.sweepNode(name, how);

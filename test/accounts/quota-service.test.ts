@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { countCompleted } from "../../src/accounts/storage-counters.ts";
-import { User } from "../../src/accounts/user-record.ts";
+import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database } from "../../src/database/database.ts";
 import { dialects, newDatabaseUrl } from "../support/databases.ts";
 
@@ -27,7 +27,7 @@ describe.each(dialects)("QuotaService on %s", (dialect) => {
     const id = `01234567-89ab-7def-8123-${String(users++).padStart(12, "0")}`;
     const name = id.slice(-12);
     const user = { id, username: name, usernameKey: name, email: name, emailKey: name, passwordHash: "none" };
-    await database.transaction((em) => em.insert(User, { ...user, role: "USER", createdAt: new Date() }));
+    await database.transaction((em) => em.insert(UserRecord, { ...user, role: "USER", createdAt: new Date() }));
     return id;
   }
 

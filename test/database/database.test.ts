@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { User } from "../../src/accounts/user-record.ts";
+import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database, type EntityManager } from "../../src/database/database.ts";
 import { mysqlMigrations } from "../../src/database/migrations/mysql/index.ts";
 import { sqliteMigrations } from "../../src/database/migrations/sqlite/index.ts";
@@ -49,8 +49,8 @@ describe.each(dialects)("the database on %s", (dialect) => {
     const url = newUrl();
     for (let time = 0; time < 3; time++) {
       const database = await Database.open(databaseOptions(url));
-      if (time === 0) await database.transaction((em) => em.insert(User, ada));
-      expect(await database.read((em) => em.findOne(User, { id: ada.id }))).toMatchObject(ada);
+      if (time === 0) await database.transaction((em) => em.insert(UserRecord, ada));
+      expect(await database.read((em) => em.findOne(UserRecord, { id: ada.id }))).toMatchObject(ada);
       expect(await database.orm.migrator.getExecuted()).toHaveLength(migrations[dialect].length);
       await database.probe();
       await database.close();
@@ -82,7 +82,7 @@ describe.each(dialects)("the database on %s", (dialect) => {
     await old.close();
     for (let time = 0; time < 2; time++) {
       const database = await Database.open(databaseOptions(url));
-      const found = await database.read((em) => em.find(User, {}, { orderBy: { id: "asc" } }));
+      const found = await database.read((em) => em.find(UserRecord, {}, { orderBy: { id: "asc" } }));
       expect(found).toMatchObject([
         { id: "a", usedBytes: 21, reservedBytes: 300, quotaBytes: null },
         { id: "b", usedBytes: 0, reservedBytes: 0, quotaBytes: null },
@@ -106,9 +106,9 @@ describe.each(dialects)("the database on %s", (dialect) => {
         process.env["TZ"] = name;
         offsets.add(ada.createdAt.getTimezoneOffset());
         const database = await Database.open(databaseOptions(url));
-        const found = await database.read((em) => em.findOne(User, { id: ada.id }));
-        if (found === null) await database.transaction((em) => em.insert(User, ada));
-        times.push((await database.read((em) => em.findOneOrFail(User, { id: ada.id }))).createdAt.toISOString());
+        const found = await database.read((em) => em.findOne(UserRecord, { id: ada.id }));
+        if (found === null) await database.transaction((em) => em.insert(UserRecord, ada));
+        times.push((await database.read((em) => em.findOneOrFail(UserRecord, { id: ada.id }))).createdAt.toISOString());
         await database.close();
       }
     } finally {
@@ -123,11 +123,11 @@ describe.each(dialects)("the database on %s", (dialect) => {
     const database = await Database.open(databaseOptions(newUrl()));
     try {
       const failing = database.transaction(async (em) => {
-        await em.insert(User, ada);
+        await em.insert(UserRecord, ada);
         throw new Error("no");
       });
       await expect(failing).rejects.toThrow("no");
-      expect(await database.read((em) => em.count(User))).toBe(0);
+      expect(await database.read((em) => em.count(UserRecord))).toBe(0);
     } finally {
       await database.close();
     }
@@ -139,10 +139,10 @@ describe.each(dialects)("the database on %s", (dialect) => {
       const inserting = Array.from({ length: 40 }, (_, i) => {
         const key = `user${i}`;
         const user = { ...ada, id: ada.id.replace(/..$/, String(i).padStart(2, "0")), usernameKey: key, emailKey: key };
-        return database.transaction((em) => em.insert(User, user));
+        return database.transaction((em) => em.insert(UserRecord, user));
       });
       await Promise.all(inserting);
-      expect(await database.read((em) => em.count(User))).toBe(40);
+      expect(await database.read((em) => em.count(UserRecord))).toBe(40);
     } finally {
       await database.close();
     }
@@ -171,14 +171,14 @@ describe("transactions that wait for each other on MySQL", () => {
     database = await Database.open(databaseOptions(newDatabaseUrl("mysql", "")));
     for (const user of [one, two]) {
       const keys = { usernameKey: user.username, emailKey: user.username };
-      await database.transaction((em) => em.insert(User, { ...user, ...keys }));
+      await database.transaction((em) => em.insert(UserRecord, { ...user, ...keys }));
     }
   });
   afterAll(() => database.close());
 
   const count = (em: EntityManager, user: typeof ada) =>
     em.execute("update users set file_count = file_count + 1 where id = ?", [user.id], "run");
-  const counts = async () => (await database.read((em) => em.find(User, {}))).map((user) => user.fileCount);
+  const counts = async () => (await database.read((em) => em.find(UserRecord, {}))).map((user) => user.fileCount);
 
   test("a deadlock is tried again inside, and each counts once", async () => {
     const before = await counts();

@@ -65,7 +65,13 @@ export class DailySweep {
     const { database } = this.#cluster;
     const log = createLogger("silent");
     const queue = new RepairQueue(database, log);
-    const pool = { timeoutMs: 30_000, replicas: REPLICAS, nodes: this.#nodes, usable: async () => [], place: () => [] };
+    const pool = {
+      timeoutMs: 30_000,
+      replicas: REPLICAS,
+      nodes: this.#nodes,
+      usable: async () => [],
+      candidates: () => [],
+    };
     const context = { database, pool, queue, log };
     await sweepChunks(context, { ageMs: ANY_AGE_MS });
     for (const node of this.#nodes.values()) {

@@ -3,8 +3,8 @@ import type {
   ByteRange,
   ListedBlob,
   NodeIdentity,
-  NodeStatus,
   PhysicalNode,
+  ProbeResult,
   StoredBlob,
 } from "../../src/storage/storage-node.ts";
 
@@ -97,7 +97,7 @@ export class FaultyNode implements PhysicalNode {
     await this.#inner.removeLeftovers(olderThan);
   }
 
-  async probe(): Promise<NodeStatus> {
+  async probe(): Promise<ProbeResult> {
     this.calls.push("probe");
     if (this.fail.probe) throw this.fail.probe;
     await this.#stall("probe");

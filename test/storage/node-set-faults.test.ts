@@ -24,7 +24,7 @@ describe("a node that stalls", () => {
       disk("node1").stall.add(step);
       const blob = await store(set, 3 * MIB + 7, idRanked("node1", "node2", "node3"));
       expect([...blob.nodes].sort()).toEqual(["node2", "node3"]);
-      const [first] = await set.status();
+      const [first] = await set.reports();
       expect(first).toMatchObject({ state: "DOWN", failures: 1, freeBytes: null });
 
       disk("node1").calls.length = 0;
@@ -65,7 +65,7 @@ describe("a node that stalls", () => {
       disk("node1").stall.add("read");
       disk("node1").failAfter = after;
       // Until the random choice has met node1.
-      while ((await set.status())[0]?.state === "UP") expect((await readAll(set, blob)).equals(blob.bytes)).toBe(true);
+      while ((await set.reports())[0]?.state === "UP") expect((await readAll(set, blob)).equals(blob.bytes)).toBe(true);
       disk("node1").calls.length = 0;
       await readAll(set, blob);
       expect(disk("node1").calls).toEqual([]);
@@ -94,7 +94,7 @@ describe("a node that stalls", () => {
       disk("node1").stall.clear();
       const down = async () => {
         await set.probeDue();
-        return (await set.status())[0]?.state;
+        return (await set.reports())[0]?.state;
       };
       pauses.push(await msOf(() => expect.poll(down, { interval: 5, timeout: 5000 }).toBe("UP")));
       // Distrust, which is shorter, is over by then.
@@ -201,7 +201,7 @@ describe("a node that fails", () => {
     disk("node2").freeBytes = 15_000;
     await set.probe();
     const writers = await Promise.all(Array.from({ length: 5 }, () => set.create(v7(), 5000)));
-    const [node1, node2] = await set.status();
+    const [node1, node2] = await set.reports();
     expect([node1?.freeBytes, node2?.freeBytes]).toEqual([0, 0]);
     await Promise.all(writers.map((writer) => writer.abort()));
   });
@@ -236,10 +236,10 @@ describe("a node that fails", () => {
     await set.probe();
     await set.probe();
     expect(disk("node1").calls).toEqual(["probe"]);
-    expect((await set.status()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
+    expect((await set.reports()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
     disk("node1").letGo();
     await set.probe();
-    expect((await set.status()).map(({ state }) => state)).toEqual(["UP", "UP"]);
+    expect((await set.reports()).map(({ state }) => state)).toEqual(["UP", "UP"]);
   });
 });
 
@@ -248,7 +248,7 @@ describe("a draining node", () => {
     const { set, disk } = await setUp(3, 2);
     const blob = await store(set, 1000, idRanked("node1", "node2", "node3"));
     set.setDraining(["node1", "unknown"]);
-    expect((await set.status()).map(({ state }) => state)).toEqual(["DRAINING", "UP", "UP"]);
+    expect((await set.reports()).map(({ state }) => state)).toEqual(["DRAINING", "UP", "UP"]);
     for (let count = 0; count < 20; count++) {
       expect([...(await store(set, 1000)).nodes].sort()).toEqual(["node2", "node3"]);
     }
@@ -265,7 +265,7 @@ describe("a draining node", () => {
     set.setDraining(["node1"]);
     disk("node1").fail.probe = broken();
     await set.probe();
-    expect((await set.status()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
+    expect((await set.reports()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
   });
 
   test("counts as none where all drain: SERVICE_UNAVAILABLE", async () => {
@@ -284,11 +284,11 @@ describe("admission", () => {
         if (name === refused) throw new Error("not the node");
       },
     });
-    expect((await set.status()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
+    expect((await set.reports()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
     for (let count = 0; count < 10; count++) expect((await store(set, 1)).nodes).toEqual(["node2"]);
     refused = "";
     await set.probe();
-    expect((await set.status()).map(({ state }) => state)).toEqual(["UP", "UP"]);
+    expect((await set.reports()).map(({ state }) => state)).toEqual(["UP", "UP"]);
   });
 });
 

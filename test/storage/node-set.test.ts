@@ -223,7 +223,7 @@ describe("NodeSet health", () => {
     const error = broken();
     disk("node3").fail.probe = error;
     expect(await set.probe()).toEqual({ freeBytes: 12 });
-    expect(await set.status()).toEqual([
+    expect(await set.reports()).toEqual([
       { name: "node1", kind: "LOCAL", state: "UP", freeBytes: 5, failures: 0 },
       { name: "node2", kind: "LOCAL", state: "UP", freeBytes: 7, failures: 0 },
       { name: "node3", kind: "LOCAL", state: "DOWN", freeBytes: null, failures: 0, error },
@@ -236,7 +236,7 @@ describe("NodeSet health", () => {
     const { set, disk } = await setUp(2, 1, { nodeTimeoutMs: 1_000 });
     disk("node1").probe = () => new Promise(() => {});
     await set.probe();
-    expect((await set.status()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
+    expect((await set.reports()).map(({ state }) => state)).toEqual(["DOWN", "UP"]);
   });
 
   test("two nodes of one name, or more copies than nodes, are refused", async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { User } from "../../src/accounts/user-record.ts";
+import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database, type EntityManager } from "../../src/database/database.ts";
 import { compose } from "../../src/server/compose.ts";
 import { readConfig } from "../../src/setup/config.ts";
@@ -55,7 +55,7 @@ export async function startService(dialect: Dialect, settings: Record<string, st
     async administrator() {
       const username = `admin-${randomBytes(4).toString("hex")}`;
       const client = await Client.register(url, username);
-      await withDatabase((em) => em.nativeUpdate(User, { usernameKey: username }, { role: "ADMIN" }));
+      await withDatabase((em) => em.nativeUpdate(UserRecord, { usernameKey: username }, { role: "ADMIN" }));
       return client;
     },
     async stop() {

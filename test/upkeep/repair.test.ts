@@ -194,7 +194,7 @@ describe.each(dialects)("repair on %s", (dialect) => {
     await scene.put("node4", blob);
     await queue.add([[blob.id, "STRAY"]]);
     await storage.probe();
-    const order = storage.place(blob.id, blob.size, new Set(["node4"])).map(({ name }) => name);
+    const order = storage.candidates(blob.id, blob.size, new Set(["node4"])).map(({ name }) => name);
     await upkeep.repairer.run(noSignal);
     await scene.expectOn(blob, order.slice(0, 2).sort());
   });

@@ -5,10 +5,10 @@ import { DefaultLogger, type LogContext, type LoggerOptions } from "@mikro-orm/c
 import { v7 as uuidv7 } from "uuid";
 import { expect, onTestFinished } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
-import { User } from "../../src/accounts/user-record.ts";
+import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database, type EntityManager } from "../../src/database/database.ts";
 import { FileRecord } from "../../src/metadata/file-record.ts";
-import { type RecordedChunk, recordChunk } from "../../src/metadata/record-chunks.ts";
+import { recordChunk, type WrittenChunk } from "../../src/metadata/record-chunks.ts";
 import { createLogger } from "../../src/setup/logging.ts";
 import { nodePool } from "../../src/setup/storage-setup.ts";
 import { MissingBlobError } from "../../src/storage/blob-errors.ts";
@@ -156,7 +156,7 @@ export class Scene {
     const sha256 = createHash("sha256").update(bytes).digest();
     const offset = this.#offset;
     this.#offset += bytes.length;
-    const chunk: RecordedChunk = { id, offset, size: bytes.length, sha256, checksums: checksumsOf(bytes), nodes };
+    const chunk: WrittenChunk = { id, offset, size: bytes.length, sha256, checksums: checksumsOf(bytes), nodes };
     expect(await recordChunk(this.database, file, chunk, new Date(Date.now() + 3600_000))).toBe("added");
   }
 
@@ -235,7 +235,7 @@ export interface Running {
 async function openUpload(em: EntityManager): Promise<FileRecord> {
   const name = randomBytes(6).toString("hex");
   const createdAt = new Date();
-  const user = em.create(User, {
+  const user = em.create(UserRecord, {
     id: uuidv7(),
     username: name,
     usernameKey: name,

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { utimes } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
-import { User } from "../../src/accounts/user-record.ts";
+import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Freer, forgetClosedFiles } from "../../src/files/freeing.ts";
 import { FileRecord } from "../../src/metadata/file-record.ts";
 import { readManifest } from "../../src/metadata/manifests.ts";
@@ -25,12 +25,12 @@ async function* bufferOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 class Intake {
   readonly scene: Scene;
   readonly running: Running;
-  readonly user: User;
+  readonly user: UserRecord;
   readonly uploads: UploadService;
   readonly appends: AppendService;
   readonly concatenations: ConcatenationService;
 
-  private constructor(scene: Scene, user: User) {
+  private constructor(scene: Scene, user: UserRecord) {
     const { database } = scene;
     const running = scene.start();
     const quotas = new QuotaService(database, null);
@@ -47,7 +47,10 @@ class Intake {
 
   static async open(dialect: Dialect): Promise<Intake> {
     const scene = await Scene.open(dialect, { nodes: 3 });
-    return new Intake(scene, await scene.database.read((em) => em.findOneOrFail(User, { username: { $ne: "" } })));
+    return new Intake(
+      scene,
+      await scene.database.read((em) => em.findOneOrFail(UserRecord, { username: { $ne: "" } })),
+    );
   }
 
   /** Sends pieces of these sizes, each in a request of its own. */

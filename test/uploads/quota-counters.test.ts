@@ -6,7 +6,7 @@ import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
-import { User } from "../../src/accounts/user-record.ts";
+import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database } from "../../src/database/database.ts";
 import { ApiError } from "../../src/errors.ts";
 import { FileService } from "../../src/files/file-service.ts";
@@ -71,7 +71,7 @@ class Instance {
   }
 
   /** Does one thing to one of the uploads, which are shared by all. */
-  async act(random: SeededRandom, user: User, ids: string[]): Promise<void> {
+  async act(random: SeededRandom, user: UserRecord, ids: string[]): Promise<void> {
     const id = ids[random.integer(Math.max(0, ids.length - 12), ids.length - 1)];
     const chosen = random.integer(1, 10);
     if (id === undefined || chosen <= 3) {
@@ -104,7 +104,7 @@ class Instance {
   }
 
   /** With an upload whose size isn't known: adds a chunk, or tells the size. */
-  async #goOn(random: SeededRandom, user: User, upload: FileRecord): Promise<void> {
+  async #goOn(random: SeededRandom, user: UserRecord, upload: FileRecord): Promise<void> {
     const chosen = random.integer(1, 6);
     if (chosen <= 2) {
       const size = upload.receivedBytes + random.integer(0, 2) * 10_000;
@@ -133,8 +133,8 @@ test.each(dialects)(
       const [{ database }] = instances as [Instance];
       const id = uuidv7();
       const names = { username: "a", usernameKey: "a", email: "a", emailKey: "a", passwordHash: "none" };
-      await database.transaction((em) => em.insert(User, { id, ...names, role: "USER", createdAt: new Date() }));
-      const user = await database.read((em) => em.findOneOrFail(User, id));
+      await database.transaction((em) => em.insert(UserRecord, { id, ...names, role: "USER", createdAt: new Date() }));
+      const user = await database.read((em) => em.findOneOrFail(UserRecord, id));
 
       const check = async () => {
         const [row] = await database.read((em) => em.execute<Record<string, number | string>[]>(COUNTED, [id]));

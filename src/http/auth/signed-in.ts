@@ -1,11 +1,11 @@
 import type { FastifyRequest } from "fastify";
 import type { AccountService } from "../../accounts/account-service.ts";
-import type { User } from "../../accounts/user-record.ts";
+import type { UserRecord } from "../../accounts/user-record.ts";
 import { InvalidTokenError, UnauthenticatedError } from "../../errors.ts";
 import { requestToken } from "./request-token.ts";
 
 /** The user whose token the request has. @throws UnauthenticatedError */
-export async function signedIn(accounts: AccountService, request: FastifyRequest): Promise<User> {
+export async function signedIn(accounts: AccountService, request: FastifyRequest): Promise<UserRecord> {
   const token = requestToken(request);
   if (token === undefined) throw new UnauthenticatedError();
   const user = await accounts.authenticate(token);

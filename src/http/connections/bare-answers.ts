@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { v7 as uuidv7 } from "uuid";
+import { RETRY_AFTER_SECONDS } from "../../errors.ts";
 import type { CommonHeaders } from "./common-headers.ts";
 
 /** What Node's parser says of a request that it refuses; `rawPacket` is where it failed. */
@@ -12,7 +13,6 @@ const refusals: Record<string, [status: string, message: string]> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "The request's headers are too large."],
   ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request's headers took too long to arrive."],
 };
-const RETRY_AFTER_SECONDS = "5";
 
 /** Answers on a bare socket, where there is no request. */
 export class BareAnswers {
@@ -32,7 +32,7 @@ export class BareAnswers {
 
   /** @param isTheirs whether the address has too many connections, or all together */
   readonly refuseConnection = (socket: Socket, isTheirs: boolean): void => {
-    const retry = { "retry-after": RETRY_AFTER_SECONDS };
+    const retry = { "retry-after": `${RETRY_AFTER_SECONDS}` };
     if (isTheirs) {
       const message = "Your address has too many connections open. Close some first.";
       this.#send(socket, "429 Too Many Requests", { code: "RATE_LIMITED", message }, retry);

@@ -42,7 +42,7 @@ export function connectionLimits(settings: {
   return { total, perAddress: maxConnectionsPerAddress ?? perAddress };
 }
 
-/** Whom an address belongs to: a client of IPv6 has a network of 64 bits for itself. */
+/** The client that an address counts for: one of IPv6 has a network of 64 bits for itself. */
 export function clientOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BadUserInputError } from "../../errors.ts";
 import type { DownloadableFile, DownloadService } from "../../files/download-service.ts";
-import { isUtf8, SAMPLE_BYTES } from "./text-encoding.ts";
 import type { ByteRange } from "../../storage/storage-node.ts";
 import { requestToken } from "../auth/request-token.ts";
 import { parseRange } from "./byte-ranges.ts";
@@ -17,6 +16,7 @@ import { downloadSchema } from "./download-schema.ts";
 import { contentRange, MultipartByteranges } from "./multipart-byteranges.ts";
 import { evaluatePreconditions } from "./preconditions.ts";
 import { exactly, streamBody, watchClient } from "./stream-body.ts";
+import { isUtf8, SAMPLE_BYTES } from "./text-encoding.ts";
 
 /** What the route needs of the DownloadService. */
 export type Downloads = Pick<DownloadService, "find" | "read">;

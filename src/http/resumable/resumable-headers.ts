@@ -50,7 +50,7 @@ export function uploadLimit(maxFileSize: number, upload?: FileRecord): string {
   return `max-size=${maxFileSize}, max-age=${seconds}`;
 }
 
-/** For each answer that tells how an upload stands. */
+/** Headers of each answer that tells how an upload stands. */
 export function stateHeaders(upload: FileRecord, maxFileSize: number): Record<string, string> {
   return {
     "upload-complete": upload.status === "COMPLETE" ? "?1" : "?0",

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService } from "../../accounts/account-service.ts";
-import type { User } from "../../accounts/user-record.ts";
+import type { UserRecord } from "../../accounts/user-record.ts";
 import type { FileService } from "../../files/file-service.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { ConcatenationService } from "../../uploads/concatenation-service.ts";
@@ -24,14 +24,14 @@ export interface SequentialServices {
 export interface SequentialRequest {
   request: FastifyRequest;
   reply: FastifyReply;
-  user: User;
+  user: UserRecord;
   body: UploadBody;
   services: SequentialServices;
 }
 
 export type SequentialHandler = (sequential: SequentialRequest) => Promise<FastifyReply>;
 
-/** For routes that check by themselves: their schemas are for the documentation. */
+/** Options of routes that check by themselves: their schemas are for the documentation. */
 export const documentationOnly = { validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify };
 
 /** Works on a request, and drops what wasn't read of its body. */

@@ -68,7 +68,7 @@ export function checksumClaim(request: FastifyRequest): ChecksumClaim | undefine
   throw new BadUserInputError("upload-checksum", takes);
 }
 
-/** For each answer that tells how an upload stands. Whatever is complete doesn't expire. */
+/** Headers of each answer that tells how an upload stands. Whatever is complete doesn't expire. */
 export function progressHeaders(upload: FileRecord): Record<string, string> {
   return {
     "upload-offset": String(upload.receivedBytes),

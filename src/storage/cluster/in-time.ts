@@ -24,11 +24,11 @@ export function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
 }
 
 export interface StepLimits {
-  /** For each step of a node's, milliseconds. */
+  /** Milliseconds that each step of a node may take. */
   timeoutMs: number;
-  /** When as many have succeeded, the others get no more than `graceMs`. */
+  /** Number of nodes: once so many have succeeded, the others get no more than `graceMs`. */
   enough: number;
-  /** Milliseconds. */
+  /** Milliseconds that the others get then. */
   graceMs: number;
 }
 

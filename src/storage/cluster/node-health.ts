@@ -1,27 +1,13 @@
 import { InsufficientStorageError } from "../../errors.ts";
 import { CorruptBlobError } from "../blob-errors.ts";
-import type { NodeKind, NodeStatus, PhysicalNode } from "../storage-node.ts";
+import type { NodeReport } from "../node-report.ts";
+import type { PhysicalNode, ProbeResult } from "../storage-node.ts";
 import { inTime, NodeTimeoutError } from "./in-time.ts";
 
 /** What a pino logger offers. */
 export interface StorageLogger {
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
-}
-
-/** DRAINING takes no new blobs; DOWN failed its last probe, or stalled. */
-type NodeState = "UP" | "DRAINING" | "DOWN";
-
-export interface NodeReport {
-  name: string;
-  kind: NodeKind;
-  state: NodeState;
-  /** Null where the node can't tell or is down. */
-  freeBytes: number | null;
-  /** Reads and writes that failed on it since the start, bad checksums among them. */
-  failures: number;
-  /** Why it is down. */
-  error?: unknown;
 }
 
 interface NodeHealthOptions {
@@ -60,7 +46,7 @@ export class NodeHealth {
   #failures = 0;
   #probeDueAt = Number.NEGATIVE_INFINITY;
   #pausedAt = Number.NEGATIVE_INFINITY;
-  /** It stalled, and is left alone until then. */
+  /** When a node that stalled is asked again. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #pauseMs = 0;
   #distrustedUntil = Number.NEGATIVE_INFINITY;
@@ -71,7 +57,7 @@ export class NodeHealth {
   readonly #loggedAt = new Map<string, number>();
   #probing: Promise<NodeReport> | undefined;
   /** The node's own answer to the last probe, which may take longer than we wait. */
-  #answering: Promise<NodeStatus> | undefined;
+  #answering: Promise<ProbeResult> | undefined;
 
   constructor(node: PhysicalNode, options: NodeHealthOptions) {
     this.node = node;
@@ -200,7 +186,7 @@ export class NodeHealth {
     this.#takesBlobs = takesBlobs;
   }
 
-  async #ask(): Promise<NodeStatus> {
+  async #ask(): Promise<ProbeResult> {
     await this.#options.admit(this.node);
     return await this.node.probe();
   }

@@ -1,18 +1,19 @@
 import { DataUnavailableError, ServiceUnavailableError } from "../../errors.ts";
 import { CorruptBlobError, MissingBlobError } from "../blob-errors.ts";
+import type { NodeReport } from "../node-report.ts";
 import { whenPrepared } from "../preparation.ts";
 import type {
   BlobWriter,
   ByteRange,
   ListedBlob,
-  NodeStatus,
   PhysicalNode,
+  ProbeResult,
   StorageNode,
   StoredBlob,
 } from "../storage-node.ts";
 import { everyOne } from "./every-one.ts";
 import { inTime, NodeTimeoutError, type StepLimits, settleInTime } from "./in-time.ts";
-import { NodeHealth, type NodeReport, type StorageLogger } from "./node-health.ts";
+import { NodeHealth, type StorageLogger } from "./node-health.ts";
 import { rankNodes } from "./placement.ts";
 import { nothingStored, type OpenCopy, ReplicatedWriter, type WriterHost } from "./replicated-writer.ts";
 
@@ -80,7 +81,7 @@ export class NodeSet implements StorageNode {
       quorum: writeQuorum,
       patience: this.#patience(0),
       read: (...reading) => this.read(...reading),
-      place: (...placing) => this.place(...placing),
+      candidates: (...asked) => this.candidates(...asked),
       hasRoom: (...asking) => this.#hasRoom(...asking),
       failed: (...failure) => this.#onFailure(...failure),
       stored: (...copies) => this.#onCopies(...copies),
@@ -96,10 +97,10 @@ export class NodeSet implements StorageNode {
 
   async create(id: string, size: number, signal?: AbortSignal, owner?: string): Promise<BlobWriter> {
     signal?.throwIfAborted();
-    let order = this.#placement(id, size);
+    let order = this.#ranked(id, size);
     if (order.length === 0) {
       await Promise.all(Array.from(this.#health.values(), (health) => health.probe()));
-      order = this.#placement(id, size);
+      order = this.#ranked(id, size);
     }
     const started: OpenCopy[] = [];
     const giveUp = async (error: unknown) => {
@@ -191,7 +192,7 @@ export class NodeSet implements StorageNode {
   }
 
   /** Resolves when at least one node can take blobs. */
-  async probe(): Promise<NodeStatus> {
+  async probe(): Promise<ProbeResult> {
     const all = await Promise.all(Array.from(this.#health.values(), (health) => health.probe()));
     const up = all.filter(({ state }) => state === "UP");
     if (up.length === 0) {
@@ -218,17 +219,17 @@ export class NodeSet implements StorageNode {
   }
 
   /** Each node as its last probe found it, a few seconds ago at most. */
-  async status(): Promise<NodeReport[]> {
+  async reports(): Promise<NodeReport[]> {
     return await Promise.all(Array.from(this.#health.values(), (health) => health.recent()));
   }
 
   /** The nodes that may take a copy of the blob, none of those named: the preferred first, those without room last. */
-  place(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[] {
-    return this.#placement(id, size).filter(({ name }) => !except.has(name));
+  candidates(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[] {
+    return this.#ranked(id, size).filter(({ name }) => !except.has(name));
   }
 
   /** The nodes that take blobs, the preferred first, those without room or in doubt last. */
-  #placement(id: string, size: number): PhysicalNode[] {
+  #ranked(id: string, size: number): PhysicalNode[] {
     const open = Array.from(this.#health.values())
       .map((health) => ({ health, ...health.latest }))
       .filter(({ state }) => state === "UP");

@@ -1,5 +1,6 @@
 import { DataUnavailableError, InsufficientStorageError, ServiceUnavailableError } from "../../errors.ts";
 import { BlobExistsError, SlowSenderError, WrongByteCountError } from "../blob-errors.ts";
+import type { ComingBlob } from "../preparation.ts";
 import type { BlobEnd, BlobWriter, PhysicalNode, StorageNode } from "../storage-node.ts";
 import { copyBlob } from "./copy-blob.ts";
 import { NodeTimeoutError, type StepLimits, settleInTime } from "./in-time.ts";
@@ -17,21 +18,13 @@ export interface WriterHost extends Pick<StorageNode, "read"> {
   readonly quorum: number | null;
   readonly patience: StepLimits;
   /** The nodes that take the blob, the preferred first, except those named. */
-  place(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[];
+  candidates(id: string, size: number, except: ReadonlySet<string>): PhysicalNode[];
   /** Whether a node has room for so many bytes, except those named. */
   hasRoom(size: number, except: ReadonlySet<string>): boolean;
   /** Hears of each node that failed. */
   failed(id: string, node: PhysicalNode, error: unknown, what: "write" | "commit" | "copy"): void;
   /** Hears of each blob that is stored, and in how many copies. */
   stored(id: string, copies: number): void;
-}
-
-/** The blob that is written. */
-export interface WrittenBlob {
-  id: string;
-  /** Bytes announced. */
-  size: number;
-  signal?: AbortSignal | undefined;
 }
 
 /** Errors that are the sender's, on whichever node they show. */
@@ -43,7 +36,7 @@ const SENDERS = [BlobExistsError, SlowSenderError, WrongByteCountError];
  */
 export class ReplicatedWriter implements BlobWriter {
   readonly #host: WriterHost;
-  readonly #blob: WrittenBlob;
+  readonly #blob: ComingBlob;
   /** Nodes that have had their chance. */
   readonly #tried = new Set<string>();
   readonly #failures: unknown[];
@@ -51,7 +44,7 @@ export class ReplicatedWriter implements BlobWriter {
   #committing: Promise<readonly string[]> | undefined;
 
   /** @param failures of nodes that were tried before, and may be tried again */
-  constructor(host: WriterHost, blob: WrittenBlob, copies: readonly OpenCopy[], failures: readonly unknown[]) {
+  constructor(host: WriterHost, blob: ComingBlob, copies: readonly OpenCopy[], failures: readonly unknown[]) {
     this.#host = host;
     this.#blob = blob;
     this.#live = [...copies];
@@ -116,7 +109,7 @@ export class ReplicatedWriter implements BlobWriter {
     const { replicas, patience } = host;
     const { id } = this.#blob;
     if (this.#live.length >= replicas || checksums === undefined) return;
-    for (const node of host.place(id, this.#blob.size, this.#tried)) {
+    for (const node of host.candidates(id, this.#blob.size, this.#tried)) {
       const nodes = this.#live.map((copy) => copy.node.name);
       const timeoutMs = nodes.length >= patience.enough ? patience.graceMs : patience.timeoutMs;
       try {

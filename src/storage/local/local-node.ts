@@ -14,8 +14,8 @@ import type {
   ByteRange,
   ListedBlob,
   NodeIdentity,
-  NodeStatus,
   PhysicalNode,
+  ProbeResult,
   StoredBlob,
 } from "../storage-node.ts";
 import { type Durability, DurableFolders } from "./durable-folders.ts";
@@ -23,7 +23,7 @@ import { readIdentity, syncIdentity, writeIdentity } from "./local-identity.ts";
 import { readPieces } from "./local-reader.ts";
 import { LocalWriter } from "./local-writer.ts";
 
-/** Its temporary file, and the folders that it may be the first in. */
+/** Inodes that a new blob may need: a temporary file, and the folders that it is the first in. */
 const INODES_OF_A_BLOB = 3;
 
 interface LocalNodeOptions {
@@ -193,7 +193,7 @@ export class LocalNode implements PhysicalNode {
     }
   }
 
-  async probe(): Promise<NodeStatus> {
+  async probe(): Promise<ProbeResult> {
     try {
       await this.#checkPlace();
       // Nothing of worth is lost with these, as by somebody who tidied up.

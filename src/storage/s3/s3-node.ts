@@ -15,8 +15,8 @@ import type {
   ByteRange,
   ListedBlob,
   NodeIdentity,
-  NodeStatus,
   PhysicalNode,
+  ProbeResult,
   StoredBlob,
 } from "../storage-node.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -91,7 +91,7 @@ export class S3Node implements PhysicalNode {
     await removeOldUploads(this.#bucket, olderThan);
   }
 
-  async probe(): Promise<NodeStatus> {
+  async probe(): Promise<ProbeResult> {
     const found = await this.identity();
     if (this.#claimed === undefined) throw new NodeIdentityError(this.name, "nobody has said yet which node it is.");
     checkIdentity(this.name, this.#claimed, found);
