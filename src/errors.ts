@@ -86,7 +86,7 @@ export class DataUnavailableError extends ApiError {
 /** What clients are told to wait before they try again. */
 export const RETRY_AFTER_SECONDS = 5;
 
-/** Something that the service stands on is away, and a retry is worth while. */
+/** A part that the service stands on is away, and a retry is worth while. */
 export class ServiceUnavailableError extends ApiError {
   constructor(message = "The service can't answer at the moment. Try again later.", cause?: unknown) {
     super("SERVICE_UNAVAILABLE", message, { retryAfterSeconds: RETRY_AFTER_SECONDS }, { cause });

@@ -6,7 +6,7 @@ import { readConfig } from "./setup/config.ts";
 import { ConfigError } from "./setup/config-error.ts";
 import { createServerLog } from "./setup/logging.ts";
 
-/** One line for what the person who starts the service can put right; the whole error for what only we can. */
+/** Tells in one line what the person who starts the service can put right, and gives the whole error where only we can. */
 function explain(error: unknown): unknown {
   if (error instanceof ConfigError || error instanceof WorkerError) return error.message;
   if (error instanceof ApiError) {

@@ -14,7 +14,7 @@ type StatusNode = Pick<NodeInfo, "name" | "draining" | "chunks" | "freeBytes"> &
   error: string | null;
 };
 
-/** As `status --json` prints it. */
+/** The status that `status --json` prints. */
 export interface Status {
   replicas: number;
   nodes: StatusNode[];

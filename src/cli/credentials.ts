@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import envPaths from "env-paths";
 
-/** Who is signed in where. */
+/** Tokens by server. */
 export interface Credentials {
   /** URL of the server that is used when none is named. */
   current?: string;
@@ -26,7 +26,7 @@ export async function readCredentials(): Promise<Credentials> {
   }
 }
 
-/** For the user's own eyes; whole or not at all. */
+/** Writes a file for the user's own eyes, whole or not at all. */
 export async function writeCredentials(credentials: Credentials): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}`;

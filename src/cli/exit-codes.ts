@@ -2,7 +2,7 @@ import { StowageError } from "../client/node.ts";
 
 /** What scripts may rely on; docs/clients.md has the same list. */
 export const exitCodes = {
-  /** It did not work, and won't by itself. */
+  /** Failure that won't pass by itself. */
   failed: 1,
   /** The command line is not right. */
   usage: 2,

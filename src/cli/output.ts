@@ -1,6 +1,6 @@
 import { formatTable } from "../terminal/table.ts";
 
-/** As `2026-11-22 18:35`, in the person's own time zone. */
+/** Formats a time as `2026-11-22 18:35`, in the person's own time zone. */
 export function time(iso: string): string {
   const date = new Date(iso);
   const two = (value: number) => String(value).padStart(2, "0");

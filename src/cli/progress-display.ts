@@ -6,9 +6,9 @@ import { print } from "./output.ts";
 /** One transfer's place in the display. */
 interface Task {
   progress(progress: Progress): void;
-  /** Something failed that is tried again. */
+  /** Tells of something that failed and is tried again. */
   retry(error: StowageError, delayMs: number): void;
-  /** It is over, well or not. */
+  /** Ends it, well or not. */
   end(): void;
 }
 
@@ -32,7 +32,7 @@ function summary({ bytes: moved, totalBytes, bytesPerSecond, secondsLeft }: Prog
   return `${formatBytes(moved)} of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(bytesPerSecond))}/s${left}`;
 }
 
-/** As `1:02:03` or `2:03`. */
+/** Formats a time as `1:02:03` or `2:03`. */
 function duration(seconds: number): string {
   const whole = Math.ceil(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
@@ -117,7 +117,7 @@ class Bars implements ProgressDisplay {
     this.#bars.log(`${line}\n`);
   }
 
-  /** At the same terminal it has to go above the bars, which are drawn over what else is written there. */
+  /** Writes above the bars, which are drawn over what else is written to the same terminal. */
   result(line: string): void {
     if (process.stdout.isTTY) this.note(line);
     else print(line);

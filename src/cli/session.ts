@@ -16,14 +16,14 @@ export async function chooseUrl({ url }: GlobalArguments): Promise<string> {
   return normalizeUrl(named);
 }
 
-/** Somebody waits for the answer. Transfers take longer anyway, and have the library's own patience. */
+/** Patience where somebody waits for the answer. Transfers take longer anyway, and have the library's own patience. */
 const SHORT = { giveUpAfterMs: 10_000 };
 
 export function clientAt(url: string, token?: string, { patient = false } = {}): StowageClient {
   return new StowageClient({ url, token, retry: patient ? {} : SHORT });
 }
 
-/** For the chosen server, with STOWAGE_TOKEN or the token from `stowage login` to that server. */
+/** Makes a client for the chosen server, with STOWAGE_TOKEN or the token from `stowage login` to that server. */
 export async function openClient(args: GlobalArguments, options?: { patient: boolean }): Promise<StowageClient> {
   const url = await chooseUrl(args);
   const token = process.env["STOWAGE_TOKEN"] || (await readCredentials()).servers[url]?.token;

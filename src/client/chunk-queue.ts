@@ -23,7 +23,7 @@ export class ChunkQueue {
     return this.#ranges.reduce((sum, { first, last }) => sum + this.bytesOf(last).end - this.bytesOf(first).start, 0);
   }
 
-  /** Where a chunk's bytes are, end exclusive. */
+  /** Range of a chunk's bytes, end exclusive. */
   bytesOf(index: number): { start: number; end: number } {
     const start = index * this.#chunkSize;
     return { start, end: Math.min(start + this.#chunkSize, this.#size) };
@@ -51,7 +51,7 @@ export class ChunkQueue {
     return index;
   }
 
-  /** One that was taken, to be the next. */
+  /** Gives back a chunk that was taken, to be the next. */
   putBack(index: number): void {
     this.#ranges.unshift({ first: index, last: index });
   }

@@ -32,7 +32,7 @@ import { Transport } from "./transport.ts";
 import { Upload, type UploadOptions } from "./upload.ts";
 
 export interface ClientOptions {
-  /** Where the server is, such as `https://files.example.org`. */
+  /** URL of the server, such as `https://files.example.org`. */
   url: string | URL;
   /** Token that `login` or `register` gave; they set it as well. */
   token?: string | undefined;

@@ -30,7 +30,7 @@ export type ClientErrorCode =
   | "NETWORK_ERROR"
   /** No answer came in time. */
   | "TIMEOUT"
-  /** It is not Stowage that answered, or a version with which this client can't talk. */
+  /** The answer was not Stowage's, or a version with which this client can't talk. */
   | "UNEXPECTED_ANSWER"
   /** The file is not what it was when its upload began. */
   | "SOURCE_CHANGED"

@@ -15,7 +15,7 @@ export class RangeReader {
   #stream: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** What was received and not read yet. */
   #rest: Uint8Array = new Uint8Array(0);
-  /** Where `#rest` begins in the file. */
+  /** Byte of the file at which `#rest` begins. */
   #position = 0;
 
   /** @param end of the bytes to ask for, exclusive */

@@ -29,7 +29,7 @@ export interface Source {
 export interface Platform<S> {
   /** Opens what an application names as a source. @throws TypeError for something that is none */
   openSource(source: S): Promise<Source>;
-  /** As the standard has it, at least for what a Transport sends. */
+  /** The standard's `fetch`, at least for what a Transport sends. */
   readonly fetch: typeof globalThis.fetch;
   /** How many requests at once the platform's fetch makes good use of. */
   readonly maxParallel: number;

@@ -3,7 +3,7 @@ import type { TypedDocumentString } from "./operations.ts";
 import { insist, type RetryOptions } from "./patience.ts";
 
 export interface TransportOptions {
-  /** Where the server is, such as `https://files.example.org`; a path before its routes is kept. */
+  /** URL of the server, such as `https://files.example.org`; a path before its routes is kept. */
   url: string | URL;
   token?: string | undefined;
   fetch: typeof globalThis.fetch;
@@ -40,12 +40,12 @@ export class Transport {
     this.retry = retry;
   }
 
-  /** Where a route of the server's is. */
+  /** URL of a route of the server's. */
   urlOf(path: string): string {
     return this.#base + path;
   }
 
-  /** One try. @throws StowageError, or the signal's reason */
+  /** Tries once. @throws StowageError, or the signal's reason */
   async send(path: string, { headers, signal, timeoutMs, ...init }: SendOptions): Promise<Response> {
     const timeout = new AbortController();
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => timeout.abort(), timeoutMs);
@@ -79,7 +79,7 @@ export class Transport {
     return errorOf(body, response, response.url);
   }
 
-  /** One GraphQL operation, one try. @throws StowageError, or the signal's reason */
+  /** Sends a GraphQL operation once. @throws StowageError, or the signal's reason */
   async ask<R, V>(document: TypedDocumentString<R, V>, variables: V, signal?: AbortSignal): Promise<R> {
     const response = await this.send("/graphql", {
       method: "POST",
@@ -93,7 +93,7 @@ export class Transport {
     return data;
   }
 
-  /** One GraphQL operation, repeated while what keeps it from succeeding may pass: every operation may be. */
+  /** Sends a GraphQL operation, and repeats it while what keeps it from succeeding may pass: every operation may be. */
   graphql<R, V>(document: TypedDocumentString<R, V>, ...[variables]: Variables<V>): Promise<R> {
     return insist(() => this.ask(document, variables as V), this.retry);
   }

@@ -11,7 +11,7 @@ export const DownloadLinkRecord = defineEntity({
     secretHash: p.blob().columnType("binary(32)"),
     createdAt: p.datetime(3),
     expiresAt: p.datetime(3).index(),
-    /** For good, whatever the clock says. */
+    /** Whether it was revoked: for good, whatever the clock says. */
     revoked: p.boolean().defaultRaw("false"),
   },
 });

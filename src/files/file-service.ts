@@ -27,7 +27,7 @@ export interface FileListing extends PageRequest {
   orderBy: FileOrder;
 }
 
-/** Where one chunk of a file lies. */
+/** The place of one chunk of a file. */
 export interface ListedChunk extends ManifestEntry {
   /** Zero-based. */
   index: number;

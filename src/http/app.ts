@@ -40,7 +40,7 @@ interface AppOptions extends HttpServersOptions {
   sequential: SequentialServices;
   downloads: Downloads;
   readiness: Readiness;
-  /** Where the built web page is; undefined where it was not built. */
+  /** Folder of the built web page; undefined where it was not built. */
   pageFolder: string | undefined;
   /** Adds the GraphQL routes. */
   registerGraphQL: (app: FastifyInstance) => void;

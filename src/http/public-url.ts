@@ -1,4 +1,4 @@
-/** Where clients find the service: perhaps through a proxy, and below a path there. */
+/** The address at which clients find the service: perhaps through a proxy, and below a path there. */
 export class PublicUrl {
   /** Such as `https://example.org`; undefined where nobody said. */
   readonly origin: string | undefined;

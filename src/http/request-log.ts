@@ -7,7 +7,7 @@ function isQuiet(request: FastifyRequest, reply: FastifyReply): boolean {
   return reply.statusCode < 400 && QUIET_ROUTES.test(request.routeOptions.url ?? "");
 }
 
-/** One line for each request, when it has been answered. */
+/** Logs a line for each request, when it has been answered. */
 export class RequestLog extends Fastify.LogController {
   readonly #enabled: boolean;
 

@@ -32,7 +32,8 @@ export class ChunkFreeingError extends Error {
 export type MarkedChunk = Pick<StoredBlob, "id" | "nodes">;
 
 /**
- * Adds an open or complete file's references to chunks that others refer to already: the only way to a second one.
+ * Adds an open or complete file's references to chunks that others refer to already: the only way to a second one, for
+ * copies of files, which there aren't yet.
  * @throws ChunkFreeingError when one of the chunks is being freed or gone, NotFoundError when the file is closed; roll back then
  */
 export async function addReferences(em: EntityManager, fileId: string, added: readonly Reference[]): Promise<void> {

@@ -101,7 +101,7 @@ export async function moveManifest(em: EntityManager, from: string, to: string, 
   await em.execute(MOVE, [to, by, from], "run");
 }
 
-/** For messages: a file that has the chunk. */
+/** Finds a file that has the chunk, to name it in a message. */
 export async function homeOf(em: EntityManager, chunkId: string) {
   type Row = { id: string; filename: string; username: string; offset: number | string };
   const [row] = await em.execute<Row[]>(HOME, [chunkId]);

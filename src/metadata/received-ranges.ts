@@ -2,7 +2,7 @@ import type { EntityManager } from "../database/database.ts";
 import type { ByteRange } from "../storage/storage-node.ts";
 import type { FileRecord } from "./file-record.ts";
 
-/** Where each run of adjoining chunks ends and the next begins, by one pass over the manifest's index. */
+/** Finds where each run of adjoining chunks ends and the next begins, by one pass over the manifest's index. */
 const RUN_ENDS = `
   select position, following from (
     select \`offset\` as position, lead(\`offset\`) over (order by \`offset\`) as following

@@ -7,7 +7,7 @@ import { downReason, type NodeReport } from "../storage/node-report.ts";
 const UNSAFE =
   "  DURABILITY=os: what is acknowledged is lost in a power cut if the operating system had not written it yet.";
 
-/** Where things are, for the person who started the service. */
+/** Tells where things are, for the person who started the service. */
 export function banner(config: Config, address: string, nodeReports: readonly NodeReport[]): string {
   const path = (text: string) => (isAbsolute(text) ? text : resolve(text));
   const setting = parseDatabaseUrl(config.databaseUrl);

@@ -142,7 +142,7 @@ export interface Config {
   logLevel: string;
   logRequests: boolean;
   corsOrigins: string[];
-  /** Where clients find the service; null where that is as itself. */
+  /** URL at which clients find the service; null where that is the one it listens at. */
   publicUrl: string | null;
   trustProxy: boolean;
   /** A line for each variable that looks as if it was meant to be a setting. */

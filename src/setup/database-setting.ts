@@ -117,7 +117,7 @@ function readCertificates(file: string): string {
   }
 }
 
-/** Where the database is, for a person: no user, password or option. */
+/** Tells a person where the database is: no user, password or option. */
 export function describeDatabase(setting: MySqlSetting): string {
   const host = setting.host.includes(":") ? `[${setting.host}]` : setting.host;
   const place = setting.socketPath ?? `${host}:${setting.port}`;

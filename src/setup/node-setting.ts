@@ -38,7 +38,7 @@ export function parseStorageNodes(text: string): NodeConfig[] | undefined {
   return distinct(nodes.map(({ name }) => name)) && distinct(nodes.map(placeOf)) ? nodes : undefined;
 }
 
-/** Where a node's bytes lie, for a person. Holds no credentials, as none can be set there. */
+/** Tells a person where a node's bytes lie. Holds no credentials, as none can be set there. */
 export function placeOf(node: NodeConfig): string {
   if (node.kind === "LOCAL") return node.directory;
   const { bucket, prefix, endpoint } = node;

@@ -5,7 +5,7 @@ export interface ComingBlob {
   id: string;
   /** Bytes announced. */
   size: number;
-  /** Who sends it; undefined where Stowage does. */
+  /** Id of the user who sends it; undefined where Stowage does. */
   owner?: string | undefined;
   signal?: AbortSignal | undefined;
 }

@@ -40,7 +40,7 @@ export interface BlobEnd {
   size?: number;
   /** SHA-256 of its bytes: a place that checks what it stores then checks all of the way. */
   sha256?: Uint8Array;
-  /** As `StoredBlob.checksums`: without them, nobody can make up for a node that failed. */
+  /** Checksums as in `StoredBlob`: without them, nobody can make up for a node that failed. */
   checksums?: Uint8Array;
 }
 
@@ -105,7 +105,7 @@ export interface StorageNode {
 export const NODE_KINDS = ["LOCAL", "S3"] as const;
 export type NodeKind = (typeof NODE_KINDS)[number];
 
-/** Who a place says it is: written into it when it is first used, so that an empty mount point or a foreign folder is never taken for it. */
+/** The node that a place says it is: written into it when it is first used, so that an empty mount point or a foreign folder is never taken for it. */
 export interface NodeIdentity {
   /** UUID of this node. */
   id: string;

@@ -20,7 +20,7 @@ export type RestoreOutcome = "RESTORED" | "SHORT" | "UNRESTORABLE" | "GONE";
 interface RestoreOptions {
   /** Nodes that shall not hold it in the end. */
   leave?: ReadonlySet<string>;
-  /** Where new copies go first. */
+  /** Nodes that get new copies first. */
   prefer?: readonly string[];
 }
 
@@ -89,7 +89,7 @@ export class ChunkRestorer {
     return states;
   }
 
-  /** Where copies may go: first where a bad one is to be replaced, then to nodes that have none. */
+  /** Nodes that copies may go to: first where a bad one is to be replaced, then to nodes that have none. */
   #targets(
     { id, size, nodes }: KnownChunk,
     states: ReadonlyMap<string, State>,

@@ -8,7 +8,7 @@ const TTL_MS = 30_000;
 const RENEWALS_PER_TTL = 5;
 const RETRY_MS = 1_000;
 
-/** Somebody else may hold the lease by now: what it protects must not be touched any more. */
+/** Another process may hold the lease by now: what it protects must not be touched any more. */
 export class LeaseLostError extends Error {
   constructor(name: string, cause?: unknown) {
     super(`The lease ${name} was lost`, { cause });

@@ -48,7 +48,7 @@ export class Sweeper {
     return sweepOrphans(this.#context, node, options);
   }
 
-  /** After a jump, all that is under way may look as old as an orphan. */
+  /** Whether ages can be believed: after a jump of the clock, all that is under way may look as old as an orphan. */
   async #clockIsGood(ageMs: number): Promise<boolean> {
     return clockWatch.isSettled(ageMs) && (await mayExpire(this.#context.database));
   }

@@ -30,7 +30,7 @@ const CHECKED_WITHIN_MS = 6 * 3600_000;
 /** Checked bodies of one upload that may be taken in at once: a connection that broke may still look open here. */
 const CHECKED_AT_ONCE = 2;
 
-/** Where to tell of chunks whose rows come long after their bytes were stored. */
+/** Hears of chunks whose rows come long after their bytes were stored. */
 type OnLateRows = (chunks: readonly WrittenChunk[]) => void;
 
 /** Pieces that an upload may have of any size, and what the others have to have on the average, in bytes. */
@@ -41,7 +41,7 @@ const PIECE_BYTES = 64 * 1024;
 const SETTLING_MS = 2_000;
 
 interface Appended {
-  /** Where the client thinks that the upload ends. */
+  /** Byte at which the client thinks that the upload ends. */
   offset: number;
   /** Bytes of the whole upload, when the client declares them now. */
   size?: number | undefined;

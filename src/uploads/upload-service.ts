@@ -65,7 +65,7 @@ export function clockJumped(): ServiceUnavailableError {
 /** How often a begin is tried again that met others with the same resume key. */
 const MAX_ATTEMPTS = 5;
 
-/** More open uploads aren't counted. */
+/** Open uploads that are counted at most. */
 const MOST_COUNTED = 1_000_000;
 
 /** Recognises a complete upload: another name makes another file, a later renaming doesn't. */

@@ -85,7 +85,7 @@ function sharing<T>(items: AsyncGenerator<T>): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => ({ next: () => items.next() }) };
 }
 
-/** One that isn't uploaded; the others go on. */
+/** Tells of a file that isn't uploaded; the others go on. */
 function tellProblem({ path, problem, isNote = false }: Found, args: UploadArguments, display: ProgressDisplay): void {
   if (args.json) printJson({ path, [isNote ? "skipped" : "error"]: { message: problem } });
   else display.note(`${path}: ${problem}`);
@@ -96,7 +96,7 @@ function isStdin({ paths }: UploadArguments): boolean {
   return paths[0] === STDIN;
 }
 
-/** One file's failure is told, and the others go on. */
+/** Tells of one file's failure; the others go on. */
 async function uploadOne(
   client: StowageClient,
   path: string,

@@ -11,7 +11,7 @@ export interface DownloadToOptions extends DownloadOptions {
   overwrite?: boolean | undefined;
 }
 
-/** Where a file's bytes are kept until they all are there. Its name tells which bytes: a file's never change. */
+/** Path at which a file's bytes are kept until they all are there. Its name tells which bytes: a file's never change. */
 function partPath(path: string, { id }: FileFieldsFragment): string {
   // It becomes a part of a path.
   if (!/^[\w-]{1,64}$/.test(id))

@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /**
- * As fetch, but for a body of bytes: fetch copies it twice before it sends any, node:http sends it from where it is. So
+ * Sends a request like fetch, but for a body of bytes: fetch copies it twice before it sends any, node:http sends it from where it is. So
  * the bytes must stay as they are until this settles. Such a request follows no redirect, and its answer, which should
  * be small, is read before it is handed on: the signal holds for the answer's body as well.
  */

@@ -17,7 +17,7 @@ export interface MultipartRequestLimits {
  */
 export interface StreamedUpload {
   readonly fieldName: string;
-  /** Without any path; may be empty. */
+  /** Name without any path; may be empty. */
   readonly filename: string;
   readonly mimetype: string;
   readonly encoding: string;

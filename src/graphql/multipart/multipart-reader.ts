@@ -168,7 +168,7 @@ export class MultipartReader {
     return null;
   }
 
-  /** Where the buffer's last bytes begin to be those of a delimiter, or the buffer's end. */
+  /** Finds where the buffer's last bytes may begin a delimiter; its end where they don't. */
   #startOfPartialDelimiter(): number {
     const buffer = this.#buffer;
     const end = buffer.length;

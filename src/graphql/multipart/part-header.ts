@@ -6,13 +6,13 @@ export class MultipartError extends Error {
 /** What a part's header says. */
 export interface PartDescription {
   readonly name: string;
-  /** Without any path, so it may be empty; undefined where the sender gave none, or an empty one. */
+  /** Name without any path, so it may be empty; undefined where the sender gave none, or an empty one. */
   readonly filename: string | undefined;
   /** Lower case, without parameters. */
   readonly contentType: string;
   /** The content transfer encoding in lower case: told, never decoded. */
   readonly encoding: string;
-  /** It has a filename, or is of type application/octet-stream. */
+  /** Whether the part has a filename, or is of type application/octet-stream. */
   readonly isFile: boolean;
 }
 

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 
 const SECONDS = 1000;
 
-/** Over TLS, the prefix makes browsers refuse a cookie that another host, or a connection without TLS, had set. */
+/** Prefix of the name over TLS: it makes browsers refuse a cookie that another host, or a connection without TLS, had set. */
 function cookieName({ protocol }: FastifyRequest): string {
   return protocol === "https" ? "__Host-stowage" : "stowage";
 }

@@ -11,7 +11,7 @@ export function refuseContentCoding(request: FastifyRequest): void {
   throw new StatusError(415, "BAD_USER_INPUT", message);
 }
 
-/** For routes whose bodies are bytes: they come as a stream, whatever their type is said to be. */
+/** Lets bodies of bytes through as they are: they come as a stream, whatever their type is said to be. */
 export function keepBodyAsStream(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addHook("onRequest", mendContentType);

@@ -1,7 +1,7 @@
 import { bytes, integer, refusal } from "../openapi.ts";
 import { progressSchema } from "./upload-progress.ts";
 
-/** For the OpenAPI documentation of the chunk route. */
+/** Schema of the chunk route, for the OpenAPI documentation. */
 export const chunkSchema = {
   summary: "Stores one chunk of an upload",
   description:

@@ -1,6 +1,6 @@
 import type { ByteRange } from "../../storage/storage-node.ts";
 
-/** More ranges than this in one request are refused: nobody needs them, and each costs a part. */
+/** Ranges of one request at most: nobody needs more, and each costs a part. */
 export const MAX_RANGES = 32;
 
 /**

@@ -41,7 +41,7 @@ export function evaluatePreconditions(
 
 interface EntityTag {
   weak: boolean;
-  /** With its quotes. */
+  /** Entity tag with its quotes. */
   opaque: string;
 }
 

@@ -3,7 +3,7 @@ import type { SequentialRequest } from "../sequential/sequential.ts";
 import { integerItem } from "./resumable-headers.ts";
 import { inconsistentLength } from "./upload-problem.ts";
 
-/** Where a request's bytes begin, and whether the upload ends with them. */
+/** Tells where a request's bytes begin, and whether the upload ends with them. */
 export interface Stretch {
   offset: number;
   isLast: boolean;

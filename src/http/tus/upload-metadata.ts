@@ -2,7 +2,7 @@ import { BadUserInputError } from "../../errors.ts";
 import { NAMELESS } from "../../metadata/filename.ts";
 
 const MAX_LENGTH = 8192;
-/** As clients name them: tus-js-client's examples say `filename` and `filetype`, Uppy also `name` and `type`. */
+/** Names that clients use: tus-js-client's examples say `filename` and `filetype`, Uppy also `name` and `type`. */
 const FILENAME_KEYS = ["filename", "name"];
 const CONTENT_TYPE_KEYS = ["filetype", "contentType", "type"];
 

@@ -24,7 +24,7 @@ interface NodeHealthOptions {
 
 /** A node that stalls again and again is left alone for up to as many times a probe's age. */
 const LONGEST_PAUSE = 16;
-/** One that is down is probed more often, so that healing begins soon after it is back. */
+/** Time between probes of a node that is down: short, so that healing begins soon after it is back. */
 const DOWN_PROBE_MS = 2_000;
 /** Room for several chunks: with less, a node counts as full. */
 const ENOUGH_BYTES = 256 * 1024 ** 2;

@@ -23,7 +23,7 @@ export interface MemoryHolder {
 }
 
 export interface ReservationOptions {
-  /** Who sends the blob: owners share the budget. Left out: the blob is alone. */
+  /** Id of the user who sends the blob: users share the budget. Where left out, the blob is alone. */
   owner?: string | undefined;
   signal?: AbortSignal | undefined;
 }

@@ -11,7 +11,7 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { isUuid } from "../../runtime/uuid.ts";
 import { S3Error } from "./s3-error.ts";
 
-/** Where a node's objects lie. Credentials come by the usual chain: the environment, the profile, the machine's role. */
+/** The place of a node's objects. Credentials come by the usual chain: the environment, the profile, the machine's role. */
 export interface S3Place {
   bucket: string;
   /** Prefix of every key, without the slash that ends it; empty for the whole bucket. */
@@ -89,7 +89,7 @@ export class S3Bucket {
     return this.#send(this.#others, command, signal, deadlineMs);
   }
 
-  /** For answers with a long body, on connections of their own. */
+  /** Client for answers with a long body, on connections of their own. */
   get<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
     command: S3Command<Input, Output>,
     signal?: AbortSignal,

@@ -11,7 +11,7 @@ import { SignedBody } from "./signed-body.ts";
 
 /** A blob up to this size goes in one request; a larger one in parts. */
 const LARGEST_SINGLE = 8 * 1024 * 1024;
-/** One part is filled while the other is sent. */
+/** Parts in memory: one is filled while the other is sent. */
 const PARTS_IN_MEMORY = 2;
 /** Bytes: the smallest part that S3 takes, so that a large blob needs little memory. */
 const PART_SIZE = LARGEST_RESERVATION / PARTS_IN_MEMORY;

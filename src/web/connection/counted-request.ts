@@ -7,7 +7,7 @@ interface CountedInit {
   onSent: (bytes: number) => void;
 }
 
-/** As fetch(), which doesn't tell how much of a body is sent. Redirects are refused. */
+/** Sends a request like fetch(), which doesn't tell how much of a body is sent. Redirects are refused. */
 export function countedRequest(url: string, { method, headers, body, signal, onSent }: CountedInit): Promise<Response> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

@@ -8,7 +8,7 @@ import { Icon } from "../ui/icon.tsx";
 import { NodePicture } from "./node-picture.tsx";
 import { Preview } from "./preview.tsx";
 
-/** As many as the server gives at once. */
+/** Entries of a page: as many as the server gives at once. */
 const MOST_CHUNKS = 1000;
 
 interface Props {

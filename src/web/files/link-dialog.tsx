@@ -120,7 +120,7 @@ export function LinkDialog({ file, onClosed }: { file: ListedFileFragment; onClo
   );
 }
 
-/** Over plain http, browsers give a page no clipboard but that of a selection. */
+/** Copies by a selection: over plain http, browsers give a page no other clipboard. */
 async function copyText(text: string, field: HTMLInputElement | null): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

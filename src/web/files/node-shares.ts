@@ -4,14 +4,14 @@ export interface PlacedChunk {
   storageNodes: readonly string[];
 }
 
-/** More cells than this could not be told apart: each then stands for several chunks in a row. */
+/** Cells at most: more could not be told apart, so each then stands for several chunks in a row. */
 const MOST_CELLS = 64;
 
 interface NodeShare {
   name: string;
   chunks: number;
   bytes: number;
-  /** For each cell, which part of its chunks the node holds, 0 to 1. */
+  /** Part of each cell's chunks that the node holds, 0 to 1. */
   cells: number[];
 }
 

@@ -1,7 +1,7 @@
 import type { ApolloClient } from "@apollo/client";
 import { FilesDocument, type FilesQuery, type FilesQueryVariables } from "../graphql/operations.ts";
 
-/** As many as the server gives at once. */
+/** Entries of a page: as many as the server gives at once. */
 export const MOST_AT_ONCE = 500;
 
 type List = Pick<FilesQueryVariables, "search" | "orderBy">;

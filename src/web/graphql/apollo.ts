@@ -12,7 +12,7 @@ export function errorCode(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** For a person. The server's messages are written for one. */
+/** Text of an error for a person: the server's messages are written for one. */
 export function errorMessage(error: unknown): string {
   if (CombinedGraphQLErrors.is(error)) return asSentence(error.errors[0]?.message ?? "The server refused it.");
   return "The server can't be reached at the moment.";

@@ -44,7 +44,7 @@ export interface Dropped {
   unreadable: string[];
 }
 
-/** To be called while the drop event is handled: later, the browser shows it as empty. */
+/** Takes what was dropped; to be called while the event is handled, since later the browser shows it as empty. */
 export function filesOfDrop(transfer: DataTransfer): Promise<Dropped> {
   const found = [...transfer.items].filter(({ kind }) => kind === "file").map(filesOfItem);
   return Promise.all(found).then(together);

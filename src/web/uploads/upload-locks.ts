@@ -1,6 +1,6 @@
 const PREFIX = "stowage-upload:";
 
-/** Over plain http, other than to localhost, browsers have no locks: uploads of another tab are then listed as open. */
+/** Locks that tell other tabs which uploads are under way. Over plain http, other than to localhost, browsers have none, and uploads of another tab are listed as open. */
 const locks = navigator.locks as LockManager | undefined;
 
 /** Other tabs leave the upload alone until the promise is settled. */

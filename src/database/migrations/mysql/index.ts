@@ -13,7 +13,7 @@ import { Migration20261127100000UploadClients } from "./20261127100000-upload-cl
 import { Migration20261127200000FreeingChunks } from "./20261127200000-freeing-chunks.ts";
 import { Migration20261127210000FreeingOrder } from "./20261127210000-freeing-order.ts";
 
-/** In the order in which they run. */
+/** All migrations, in the order in which they run. */
 export const mysqlMigrations: Constructor<Migration>[] = [
   Migration20261122000000Initial,
   Migration20261122100000StorageNodes,
