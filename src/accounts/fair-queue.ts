@@ -5,7 +5,7 @@ interface Waiting {
   refuse(): void;
 }
 
-export interface FairQueueOptions {
+interface FairQueueOptions {
   /** Works at once. */
   concurrency: number;
   /** How many may wait, of all clients together. */

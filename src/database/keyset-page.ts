@@ -2,7 +2,7 @@ import type { EntityName, FilterQuery } from "@mikro-orm/core";
 import { BadUserInputError } from "../errors.ts";
 import type { Database } from "./database.ts";
 
-export const MAX_PAGE_SIZE = 500;
+const MAX_PAGE_SIZE = 500;
 
 export interface PageRequest {
   /** How many, 0 to MAX_PAGE_SIZE. */

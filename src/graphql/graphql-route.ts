@@ -7,7 +7,7 @@ import { requestToken } from "../http/auth/request-token.ts";
 import { expectBody, inTimeOrCut } from "../http/body/parsed-body.ts";
 import { RequestBodyError } from "../http/body/request-body-error.ts";
 import { RequestBytes } from "../http/body/request-bytes.ts";
-import { clientOf } from "../http/connections/connection-limits.ts";
+import { clientOf } from "../http/connections/client-address.ts";
 import { INTERNAL_ERROR_MESSAGE, statusFor } from "../http/error-mapping.ts";
 import type { PublicUrl } from "../http/public-url.ts";
 import type { GraphQLContext } from "./context.ts";

@@ -6,7 +6,7 @@ import type { Page } from "../database/keyset-page.ts";
 export const READ_COST = 100;
 
 @ObjectType("PageInfo", { description: "Where a page ends, as in the GraphQL Cursor Connections Specification." })
-export class PageInfo {
+class PageInfo {
   @Field(() => Boolean)
   hasNextPage!: boolean;
 

@@ -19,7 +19,7 @@ export interface DrainProgress {
   failed: number;
 }
 
-export interface DrainOptions extends WaitOptions {
+interface DrainOptions extends WaitOptions {
   onProgress?: (progress: DrainProgress) => void;
   /** Asked before each batch: the node is left alone as soon as it doesn't drain any more. */
   isDraining?: () => Promise<boolean>;

@@ -9,7 +9,7 @@ export interface ChecksumClaim {
 }
 
 export const checksumAlgorithms = ["sha1", "sha256", "sha512", "md5", "crc32"] as const;
-export type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
+type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
 
 interface RunningChecksum {
   update(bytes: Uint8Array): void;

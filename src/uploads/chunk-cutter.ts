@@ -2,7 +2,7 @@ import { ApiError } from "../errors.ts";
 import type { StorageNode } from "../storage/storage-node.ts";
 import { OpenChunk } from "./open-chunk.ts";
 
-export interface CutOptions {
+interface CutOptions {
   storage: StorageNode;
   /** The id of the user whose bytes they are. */
   owner: string;

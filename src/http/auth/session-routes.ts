@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AccountService, SignedIn } from "../../accounts/account-service.ts";
 import { ApiError, BadUserInputError } from "../../errors.ts";
 import { expectBody } from "../body/parsed-body.ts";
-import { clientOf } from "../connections/connection-limits.ts";
+import { clientOf } from "../connections/client-address.ts";
 import { isFromPage, requestToken, saysFromPage } from "./request-token.ts";
 import { clearSessionCookie, writeSessionCookie } from "./session-cookie.ts";
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
-import { isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { clientOf } from "./client-address.ts";
 
 export interface ConnectionLimits {
   /** Open connections of the process. */
@@ -40,17 +41,6 @@ export function connectionLimits(settings: {
   // Behind a proxy all have its address.
   const perAddress = trustProxy ? null : Math.min(MOST_PER_ADDRESS, Math.ceil(total / 2));
   return { total, perAddress: maxConnectionsPerAddress ?? perAddress };
-}
-
-/** The client that an address counts for: one of IPv6 has a network of 64 bits for itself. */
-export function clientOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
-  const [head = "", tail] = address.split("%", 1)[0]?.split("::") ?? [];
-  const groups = head === "" ? [] : head.split(":");
-  const last = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? [] : Array.from({ length: 8 - groups.length - last.length }, () => "0");
-  return `${[...groups, ...zeros, ...last].slice(0, 4).join(":")}::/64`;
 }
 
 /** Counts the connections of all servers of a process, and refuses those that are too many. */

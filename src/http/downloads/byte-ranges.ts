@@ -7,7 +7,7 @@ export const MAX_RANGES = 32;
  * What a Range header asks of a representation: "ignore" means to send the whole of it, as if the header weren't there.
  * `ranges` is never empty, nor is one in it; they don't overlap.
  */
-export type RangeRequest = { kind: "ignore" } | { kind: "unsatisfiable" } | { kind: "ranges"; ranges: ByteRange[] };
+type RangeRequest = { kind: "ignore" } | { kind: "unsatisfiable" } | { kind: "ranges"; ranges: ByteRange[] };
 
 /** A decimal number of any length, without leading zeros: beyond 2^53 a `number` no longer tells two apart. */
 type Digits = string;

@@ -14,7 +14,7 @@ const NO_ADVERTISEMENT = "<style>app-banner-container { display: none }</style>"
 const INITIAL_OPTIONS = `${ASSETS}initial_options.js`;
 
 /** A browser's navigation to `/graphql`, rather than a GraphQL query by GET. */
-export function asksForPlayground({ method, headers, query }: FastifyRequest): boolean {
+function asksForPlayground({ method, headers, query }: FastifyRequest): boolean {
   const wantsHtml = headers.accept?.includes("text/html") ?? false;
   return method === "GET" && wantsHtml && (query as Record<string, unknown>)["query"] === undefined;
 }

@@ -1,6 +1,6 @@
 import { BadUserInputError } from "../../errors.ts";
 
-export type UploadConcat = { kind: "partial" } | { kind: "final"; partIds: string[] };
+type UploadConcat = { kind: "partial" } | { kind: "final"; partIds: string[] };
 
 /** Reads an Upload-Concat header, as the section of this name has it. @throws BadUserInputError */
 export function parseConcat(header: string | undefined): UploadConcat | undefined {

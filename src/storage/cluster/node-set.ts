@@ -17,7 +17,7 @@ import { NodeHealth, type StorageLogger } from "./node-health.ts";
 import { rankNodes } from "./placement.ts";
 import { nothingStored, type OpenCopy, ReplicatedWriter, type WriterHost } from "./replicated-writer.ts";
 
-export type DamageReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED";
+type DamageReason = "MISSING" | "CORRUPT" | "UNDER_REPLICATED";
 
 export interface NodeSetOptions {
   nodes: readonly PhysicalNode[];

@@ -22,7 +22,7 @@ export interface MemoryHolder {
   giveWay(): void;
 }
 
-export interface ReservationOptions {
+interface ReservationOptions {
   /** Id of the user who sends the blob: users share the budget. Where left out, the blob is alone. */
   owner?: string | undefined;
   signal?: AbortSignal | undefined;
