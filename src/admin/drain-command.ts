@@ -48,7 +48,7 @@ async function emptyNode(
 ): Promise<ReadonlyMap<string, RestoreOutcome>> {
   const { upkeep, terminal } = context;
   const failed = new Map<string, RestoreOutcome>();
-  const progress = terminal.progress("chunks moved");
+  const progress = terminal.progress(name, "chunks moved");
   const over = new AbortController();
   const tell = async () => {
     const left = await upkeep.drainer.left(name);

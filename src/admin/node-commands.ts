@@ -6,7 +6,7 @@ import { type CommandContext, waitPolitely } from "./command-context.ts";
 
 export async function rebalance(context: CommandContext): Promise<void> {
   const { upkeep, terminal } = context;
-  const progress = terminal.progress("MiB moved");
+  const progress = terminal.progress("rebalance", "MiB moved");
   const mib = (bytes: number) => Math.round(bytes / 1024 ** 2);
   const moved = await upkeep.rebalancer
     .rebalance({
@@ -30,7 +30,7 @@ export async function scrub(context: CommandContext, name: string | undefined): 
   let bad = 0;
   for (const { name: node } of chosen.filter(({ state }) => state !== "DOWN")) {
     terminal.line(`${node}: every chunk is read and verified.`);
-    const progress = terminal.progress("chunks verified");
+    const progress = terminal.progress(node, "chunks verified");
     const pass = await upkeep.scrubber
       .scrubNode(node, {
         ...waitPolitely(context),

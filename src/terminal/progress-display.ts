@@ -1,52 +1,51 @@
 import cliProgress from "cli-progress";
-import type { Progress, StowageError } from "../client/node.ts";
-import { formatBytes } from "../terminal/format.ts";
-import { print } from "./output.ts";
 
-/** One transfer's place in the display. */
-interface Task {
-  progress(progress: Progress): void;
+/** One work's place in the display. */
+export interface ProgressTask {
+  /** @param summary what is said of it besides the bar, in words */
+  update(done: number, total: number, summary: string): void;
   /** Tells of something that failed and is tried again. */
-  retry(error: StowageError, delayMs: number): void;
-  /** Ends it, well or not. */
+  retry(message: string, delayMs: number): void;
+  /** Ends it, well or not; no bar is left of it. */
   end(): void;
 }
 
-/** Shows transfers on standard error, so that standard output has results only. */
+/** Shows how far works are, and what is said meanwhile. */
 export interface ProgressDisplay {
-  begin(name: string): Task;
-  /** A line of its own, on standard error. */
+  begin(name: string): ProgressTask;
+  /** Writes a line of its own, where the progress is shown. */
   note(line: string): void;
-  /** A line of its own, on standard output. */
+  /** Writes a line of its own, on standard output. */
   result(line: string): void;
   close(): void;
 }
 
-export function openDisplay(quiet: boolean): ProgressDisplay {
-  if (quiet) return new Silence();
-  return process.stderr.isTTY ? new Bars() : new Lines();
+export interface DisplayOptions {
+  /** Where the progress is shown. */
+  stream: NodeJS.WriteStream;
+  /** Time between two lines on a work, where the stream is no terminal. */
+  lineEveryMs: number;
+  /** Whether a work's last line is written in any case, where the stream is no terminal. */
+  tellsEnd?: boolean;
 }
 
-function summary({ bytes: moved, totalBytes, bytesPerSecond, secondsLeft }: Progress): string {
-  const left = secondsLeft === undefined ? "" : `, ${duration(secondsLeft)} left`;
-  return `${formatBytes(moved)} of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(bytesPerSecond))}/s${left}`;
+/** Opens a display of bars at a terminal, of lines elsewhere. */
+export function openDisplay(options: DisplayOptions): ProgressDisplay {
+  return options.stream.isTTY ? new Bars(options.stream) : new Lines(options);
 }
 
-/** Formats a time as `1:02:03` or `2:03`. */
-function duration(seconds: number): string {
-  const whole = Math.ceil(seconds);
-  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  if (parts[0] === 0) parts.shift();
-  return parts.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
-function retryLine(name: string, error: StowageError, delayMs: number): string {
-  return `${name}: ${error.message} Trying again in ${(delayMs / 1000).toFixed(1)} s.`;
+function inSeconds(delayMs: number): string {
+  return `${(delayMs / 1000).toFixed(1)} s`;
 }
 
-class Silence implements ProgressDisplay {
-  begin(): Task {
-    return { progress() {}, retry() {}, end() {} };
+/** A display that shows results only. */
+export class SilentDisplay implements ProgressDisplay {
+  begin(): ProgressTask {
+    return { update() {}, retry() {}, end() {} };
   }
 
   note(): void {}
@@ -54,25 +53,38 @@ class Silence implements ProgressDisplay {
   close(): void {}
 }
 
-const LINE_EVERY_MS = 10_000;
-
 class Lines implements ProgressDisplay {
-  begin(name: string): Task {
-    let last = performance.now();
+  readonly #options: DisplayOptions;
+
+  constructor(options: DisplayOptions) {
+    this.#options = options;
+  }
+
+  begin(name: string): ProgressTask {
+    const { lineEveryMs, tellsEnd = false } = this.#options;
+    let printedAt = performance.now();
+    let latest = "";
+    let printed = "";
+    const tell = () => {
+      if (latest === printed) return;
+      printed = latest;
+      printedAt = performance.now();
+      this.note(`${name}: ${latest}`);
+    };
     return {
-      progress: (progress) => {
-        const now = performance.now();
-        if (now - last < LINE_EVERY_MS) return;
-        last = now;
-        this.note(`${name}: ${summary(progress)}`);
+      update(_done, _total, summary) {
+        latest = summary;
+        if (performance.now() - printedAt >= lineEveryMs) tell();
       },
-      retry: (error, delayMs) => this.note(retryLine(name, error, delayMs)),
-      end: () => {},
+      retry: (message, delayMs) => this.note(`${name}: ${message} Trying again in ${inSeconds(delayMs)}.`),
+      end() {
+        if (tellsEnd) tell();
+      },
     };
   }
 
   note(line: string): void {
-    process.stderr.write(`${line}\n`);
+    this.#options.stream.write(`${line}\n`);
   }
 
   result = print;
@@ -82,30 +94,34 @@ class Lines implements ProgressDisplay {
 const NAME_WIDTH = 24;
 
 class Bars implements ProgressDisplay {
-  readonly #bars = new cliProgress.MultiBar({
-    format: "{name} {bar} {percentage}% {summary}",
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false,
-    stopOnComplete: false,
-    stream: process.stderr,
-  });
+  readonly #bars: cliProgress.MultiBar;
 
-  begin(name: string): Task {
+  constructor(stream: NodeJS.WriteStream) {
+    this.#bars = new cliProgress.MultiBar({
+      format: "{name} {bar} {percentage}% {summary}",
+      barsize: 24,
+      hideCursor: true,
+      clearOnComplete: true,
+      gracefulExit: false,
+      stopOnComplete: false,
+      stream,
+    });
+  }
+
+  begin(name: string): ProgressTask {
     const fitted = name.length > NAME_WIDTH ? `${name.slice(0, NAME_WIDTH - 1)}…` : name.padEnd(NAME_WIDTH);
     const bar = this.#bars.create(1, 0, { name: fitted, summary: "" });
     let told: string | undefined;
     return {
-      progress: (progress) => {
-        bar.setTotal(Math.max(1, progress.totalBytes));
-        bar.update(progress.totalBytes === 0 ? 1 : progress.bytes, { summary: summary(progress) });
+      update(done, total, summary) {
+        bar.setTotal(Math.max(1, total));
+        bar.update(total === 0 ? 1 : done, { summary });
       },
-      retry: (error, delayMs) => {
+      retry: (message, delayMs) => {
         // A bar's line is cut at the terminal's edge: what happened gets one of its own.
-        if (error.message !== told) this.note(`${name}: ${error.message} Trying again.`);
-        told = error.message;
-        bar.update({ summary: `trying again in ${(delayMs / 1000).toFixed(1)} s` });
+        if (message !== told) this.note(`${name}: ${message} Trying again.`);
+        told = message;
+        bar.update({ summary: `trying again in ${inSeconds(delayMs)}` });
       },
       end: () => {
         this.#bars.remove(bar);

@@ -8,8 +8,8 @@ import { formatBytes } from "../../terminal/format.ts";
 import { UsageError } from "../exit-codes.ts";
 import { findFile } from "../find-file.ts";
 import { print, printJson } from "../output.ts";
-import { openDisplay } from "../progress-display.ts";
 import { type GlobalArguments, interruptible, openClient } from "../session.ts";
+import { beginTransfer, openTransferDisplay } from "../transfer-task.ts";
 
 interface DownloadArguments extends GlobalArguments {
   file: string;
@@ -29,9 +29,9 @@ export const downloadCommand: CommandModule<GlobalArguments, DownloadArguments> 
     const client = await openClient(args, { patient: true });
     const file = await findFile(await openClient(args), args.file);
     const signal = interruptible();
-    const display = openDisplay(args.json);
-    const task = display.begin(file.filename);
-    const options = { signal, onProgress: task.progress, onRetry: task.retry };
+    const display = openTransferDisplay(args.json);
+    const task = beginTransfer(display, file.filename);
+    const options = { signal, onProgress: task.onProgress, onRetry: task.onRetry };
     let path: string | undefined;
     try {
       if (args.output === "-") {

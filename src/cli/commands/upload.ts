@@ -2,10 +2,11 @@ import mime from "mime";
 import type { CommandModule } from "yargs";
 import { SourceChangedError, type StowageClient, type Upload } from "../../client/node.ts";
 import { formatBytes } from "../../terminal/format.ts";
+import type { ProgressDisplay } from "../../terminal/progress-display.ts";
 import { exitCodeOf, exitCodes, explain, UsageError } from "../exit-codes.ts";
 import { printJson } from "../output.ts";
-import { openDisplay, type ProgressDisplay } from "../progress-display.ts";
 import { type GlobalArguments, interruptible, openClient } from "../session.ts";
+import { beginTransfer, openTransferDisplay } from "../transfer-task.ts";
 import { expandPaths, type Found, resumeKeyOf, STDIN, spoolStdin } from "../upload-sources.ts";
 
 interface UploadArguments extends GlobalArguments {
@@ -58,7 +59,7 @@ async function uploadAll(
   args: UploadArguments,
   signal: AbortSignal,
 ): Promise<void> {
-  const display = openDisplay(args.json);
+  const display = openTransferDisplay(args.json);
   const work = async () => {
     for await (const found of sharing(paths)) {
       if (signal.aborted) return;
@@ -105,7 +106,7 @@ async function uploadOne(
   display: ProgressDisplay,
 ): Promise<void> {
   const shown = isStdin(args) ? "-" : path;
-  const task = display.begin(args.name ?? shown);
+  const task = beginTransfer(display, args.name ?? shown);
   let upload: Upload | undefined;
   try {
     upload = client.upload(path, {
@@ -115,8 +116,8 @@ async function uploadOne(
       skipCompleted: !args.again,
       client: "stowage",
       signal,
-      onProgress: task.progress,
-      onRetry: task.retry,
+      onProgress: task.onProgress,
+      onRetry: task.onRetry,
     });
     const file = await upload.done;
     task.end();
