@@ -32,11 +32,6 @@ export async function mayExpire(database: Database): Promise<boolean> {
   return database.dialect === "sqlite" || (await database.read(clocksAgree));
 }
 
-/** Tells the same as `mayExpire`, within a transaction. */
-export async function mayExpireWithin(em: EntityManager, { dialect }: Pick<Database, "dialect">): Promise<boolean> {
-  return clockWatch.isSettled(SETTLED_MS) && (dialect === "sqlite" || (await clocksAgree(em)));
-}
-
 /** @throws ServiceUnavailableError where the database has a clock of its own, and ours is another */
 export async function refuseOtherClock(database: Database): Promise<void> {
   if (database.dialect === "sqlite") return;

@@ -2,7 +2,6 @@ import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
 import type { FileRecord } from "../metadata/file-record.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
-import { isLive } from "../uploads/upload-service.ts";
 import { FileType } from "./file-types.ts";
 import { connectionOf } from "./page-types.ts";
 
@@ -40,7 +39,7 @@ function kindOf({ isPart, isSequential }: FileRecord): UploadKind {
 function statusOf(upload: FileRecord): UploadStatus {
   if (["COMPLETE", "DELETED", "CONCATENATED"].includes(upload.status)) return UploadStatus.COMPLETED;
   if (upload.status === "ABORTED") return UploadStatus.ABORTED;
-  return isLive(upload) ? UploadStatus.OPEN : UploadStatus.EXPIRED;
+  return upload.status === "OPEN" ? UploadStatus.OPEN : UploadStatus.EXPIRED;
 }
 
 @InputType("BeginUploadInput")

@@ -14,11 +14,11 @@ export interface WrittenChunk extends KnownChunk {
 
 const COUNT = `
   update files set received_chunks = received_chunks + 1, received_bytes = received_bytes + ?, expires_at = ?
-  where id = ? and status = 'OPEN' and expires_at > ?`;
+  where id = ? and status = 'OPEN'`;
 // `received_bytes` decides who of several writers at the same offset was first: the others change nothing.
 const COUNT_AT_END = `
   update files set received_chunks = received_chunks + ?, received_bytes = received_bytes + ?, size = size + ?, expires_at = ?
-  where id = ? and status = 'OPEN' and expires_at > ? and received_bytes = ? and size_known = ?`;
+  where id = ? and status = 'OPEN' and received_bytes = ? and size_known = ?`;
 const COUNTERS = "select received_chunks as chunks, received_bytes as bytes from files where id = ?";
 
 /** Adds the chunks' rows and the file's references to them. They are new, so nobody can be freeing them. */
@@ -45,7 +45,7 @@ export async function recordChunk(
   try {
     return await database.transaction(async (em) => {
       // First, because it locks the upload's row: what else happens to this upload waits.
-      const params = [chunk.size, expiresAt, upload.id, now];
+      const params = [chunk.size, expiresAt, upload.id];
       const { affectedRows } = await em.execute<{ affectedRows: number }>(COUNT, params, "run");
       if (affectedRows === 0) return "closed";
       await insertAll(em, upload.id, [chunk], now);
@@ -83,7 +83,7 @@ export async function appendChunks(
   const now = new Date();
   const appended = await database.transaction(async (em) => {
     // First, because it locks the upload's row: what else happens to this upload waits.
-    const counted = [chunks.length, bytes, growth, expiresAt, upload.id, now, offset, Number(upload.sizeKnown)];
+    const counted = [chunks.length, bytes, growth, expiresAt, upload.id, offset, Number(upload.sizeKnown)];
     const { affectedRows } = await em.execute<{ affectedRows: number }>(COUNT_AT_END, counted, "run");
     if (affectedRows === 0) return false;
     if (growth > 0) await quotas.reserve(em, upload.owner.id, growth);

@@ -77,9 +77,11 @@ export class RepairQueue {
 
   /** Lists the chunks whose turn it is, the longest waiting first. */
   due(limit: number): Promise<RepairRecord[]> {
-    return this.#database.read((em) =>
-      em.find(RepairRecord, { nextAttemptAt: { $lte: new Date() } }, { orderBy: { nextAttemptAt: "asc" }, limit }),
-    );
+    const now = Date.now();
+    // Nothing is put off for longer: such a time was written by a clock that was ahead.
+    const beyond = { nextAttemptAt: { $gt: new Date(now + 2 * LONGEST_DELAY_MS) } };
+    const where = { $or: [{ nextAttemptAt: { $lte: new Date(now) } }, beyond] };
+    return this.#database.read((em) => em.find(RepairRecord, where, { orderBy: { nextAttemptAt: "asc" }, limit }));
   }
 
   async remove(chunkId: string): Promise<void> {

@@ -15,14 +15,7 @@ import type { OpenChunk } from "./open-chunk.ts";
 import { Turns } from "./turns.ts";
 import { UnreservedBytes } from "./unreserved-bytes.ts";
 import { checkSize } from "./upload-request.ts";
-import {
-  clockJumped,
-  isLive,
-  lockUpload,
-  refuseClosed,
-  type UploadPolicy,
-  type UploadService,
-} from "./upload-service.ts";
+import { clockJumped, lockUpload, refuseClosed, type UploadPolicy, type UploadService } from "./upload-service.ts";
 
 /** Blobs without a row are orphans to the sweeper, which takes them after a day: a checked body has this long. */
 const CHECKED_WITHIN_MS = 6 * 3600_000;
@@ -164,7 +157,7 @@ export class AppendService {
   /** Completes an upload of which all bytes are there: the process may have died before it could. */
   async completeIfWhole(user: UserRecord, upload: FileRecord): Promise<FileRecord> {
     const isWhole = upload.sizeKnown && upload.receivedBytes === upload.size;
-    if (upload.isPart || !isWhole || !isLive(upload)) return upload;
+    if (upload.isPart || !isWhole || upload.status !== "OPEN") return upload;
     return this.#uploads.complete(user, upload.id, null);
   }
 

@@ -5,7 +5,7 @@ import { FileRecord } from "../metadata/file-record.ts";
 const UPLOADS_PER_READ = 100;
 
 /** Closes the upload, if it is open and its time is over; not if a chunk has put that off meanwhile. */
-export async function expireUpload(em: EntityManager, id: string): Promise<void> {
+async function expireUpload(em: EntityManager, id: string): Promise<void> {
   const due = { id, status: "OPEN", expiresAt: { $lte: new Date() } } as const;
   const closed = await em.nativeUpdate(FileRecord, due, { status: "EXPIRED", resumeKey: null });
   if (closed === 0) return;

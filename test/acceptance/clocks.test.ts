@@ -120,6 +120,22 @@ test("a clock that is set back takes no time from the uploads that go on meanwhi
   }
 });
 
+test("uploads outlive a clock that is stepped right after a start behind, and one that is ahead for a while", async () => {
+  const { start, move } = await withMovedClock();
+  await move(-9 * DAY_MS);
+  const server = await start();
+  const client = await Client.register(server.url);
+  const upload = await client.begin({ filename: "f", size: 100, resumeKey: "key" });
+  for (const ms of [0, 9 * DAY_MS, 0]) {
+    await move(ms);
+    expect((await client.session(upload.id)).status).toBe("OPEN");
+    expect((await client.begin({ filename: "f", size: 100, resumeKey: "key" })).id).toBe(upload.id);
+  }
+  await move(9 * DAY_MS);
+  expect((await client.sendChunk(upload.id, 0, Buffer.alloc(100))).errors).toBeUndefined();
+  expect((await client.complete(upload.id)).errors).toBeUndefined();
+});
+
 test("beside a database whose clock is another, no server starts, and it says so in a line", async () => {
   const { start, move } = await withMovedClock("mysql");
   await move(-2 * DAY_MS);

@@ -169,6 +169,20 @@ describe.each(dialects)("repair on %s", (dialect) => {
     await scene.expectOn(blob, ["node1", "node2"]);
   });
 
+  test("what was put off by a clock that was ahead is tried now", async () => {
+    const scene = await Scene.open(dialect);
+    const { queue } = scene.start();
+    const { id } = await scene.chunk();
+    await queue.add([[id, "MISSING"]]);
+    const later = "update repairs set next_attempt_at = ?";
+    const at = (ms: number) =>
+      scene.database.transaction((em) => em.execute(later, [new Date(Date.now() + ms)], "run"));
+    await at(3600_000);
+    expect(await queue.due(10)).toEqual([]);
+    await at(10 * 24 * 3600_000);
+    expect(await queue.due(10)).toHaveLength(1);
+  });
+
   test("with no good replica, the bad ones stay as they are, and it is told", async () => {
     const scene = await Scene.open(dialect, { nodes: 3 });
     const { queue, upkeep } = scene.start();
