@@ -7,7 +7,7 @@ const common = new Set(dictionary["passwords-common"].slice(0, 10_000));
 const MIN_LENGTH = 8;
 const MAX_LENGTH = 256;
 
-/** RFC 8265 section 4.2.2, the OpaqueString profile: any space is a space, and characters are composed. */
+/** RFC 8265 section 4.2.2, the OpaqueString profile: any space is a space, and characters are composed. Controls are refused where one is chosen. */
 export function prepare(password: string): string {
   return password.replace(/\p{Zs}/gu, " ").normalize("NFC");
 }
@@ -23,6 +23,9 @@ export function candidates(password: string): string[] {
  */
 export function checkChosen(password: string, { username, email }: { username: string; email: string }): string {
   const prepared = prepare(checkForm(password, MIN_LENGTH));
+  if (/\p{Cc}/u.test(prepared)) {
+    throw new BadUserInputError("password", "password accepts no control characters, such as tabs.");
+  }
   const refuse = (why: string) => {
     throw new BadUserInputError("password", `password accepts one that others don't guess: ${why}.`);
   };

@@ -1,4 +1,5 @@
 import yargs from "yargs";
+import { explainUsage, markPlain, unmarkPlain } from "../terminal/command-line.ts";
 import { AdminError } from "./admin-error.ts";
 import type { CommandContext } from "./command-context.ts";
 import { drain, undrain } from "./drain-command.ts";
@@ -10,6 +11,18 @@ const EPILOGUE = `Settings come from the environment, as the server's: DATABASE_
 It runs beside running servers, or without any.
 
 Exit codes: 0 done; 1 it could not be done, or not all of it; 2 asked for wrongly, nothing was done; 130 Ctrl-C.`;
+
+const usages = {
+  status: "status",
+  drain: "drain <node>",
+  rebalance: "rebalance",
+  scrub: "scrub [node]",
+  sweep: "sweep <node>",
+  replace: "replace <node>",
+  promote: "promote <user>",
+  demote: "demote <user>",
+  quota: "quota <user> [bytes]",
+} as const;
 
 /** One act of an administrator. */
 export type Command = (context: CommandContext) => Promise<void>;
@@ -28,12 +41,13 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
   let command: Command | null = null;
   const node = { type: "string", demandOption: true, describe: "a name in STORAGE_NODES" } as const;
   const user = { type: "string", demandOption: true, describe: "a username or an email address" } as const;
-  const { logLevel } = await yargs([...args])
+  const marked = markPlain(args);
+  const { logLevel } = await yargs(marked)
     .scriptName("stowage-admin")
     .locale("en")
     .usage("$0 COMMAND: what the operator of a Stowage does")
     .command(
-      "status",
+      usages.status,
       "nodes, chunks with too few copies, repairs, scrubs, and what is at work",
       (y) => y.option("json", { type: "boolean", default: false, describe: "for programs" }),
       ({ json }) => {
@@ -41,18 +55,18 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
       },
     )
     .command(
-      "drain <node>",
+      usages.drain,
       "move everything off a node, which may be dead, so that it can be taken away",
       (y) => y.positional("node", node).option("undo", { type: "boolean", default: false, describe: "use it again" }),
       ({ node, undo }) => {
         command = (context) => (undo ? undrain(context, node) : drain(context, node));
       },
     )
-    .command("rebalance", "move chunks until all nodes are equally full", {}, () => {
+    .command(usages.rebalance, "move chunks until all nodes are equally full", {}, () => {
       command = rebalance;
     })
     .command(
-      "scrub [node]",
+      usages.scrub,
       "read and verify every chunk on one node, or on all",
       (y) => y.positional("node", { type: "string", describe: "all, if left out" }),
       ({ node }) => {
@@ -60,7 +74,7 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
       },
     )
     .command(
-      "sweep <node>",
+      usages.sweep,
       "remove the blobs, older than a day, that the database doesn't know",
       (y) =>
         y.positional("node", node).option("force", {
@@ -73,7 +87,7 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
       },
     )
     .command(
-      "replace <node>",
+      usages.replace,
       "a dead disk was replaced by an empty one: let that be the node",
       (y) => y.positional("node", node),
       ({ node }) => {
@@ -81,7 +95,7 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
       },
     )
     .command(
-      "promote <user>",
+      usages.promote,
       "make an administrator",
       (y) => y.positional("user", user),
       ({ user }) => {
@@ -89,7 +103,7 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
       },
     )
     .command(
-      "demote <user>",
+      usages.demote,
       "make an administrator a plain user again",
       (y) => y.positional("user", user),
       ({ user }) => {
@@ -97,7 +111,7 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
       },
     )
     .command(
-      "quota <user> [bytes]",
+      usages.quota,
       "show what a user may store, or set it",
       (y) =>
         y
@@ -112,6 +126,7 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
       default: "silent",
       describe: "log to standard error",
     })
+    .middleware(unmarkPlain as never, true)
     .demandCommand(1, 1, "Say what to do; --help lists the commands.")
     .strict()
     .version(false)
@@ -119,7 +134,8 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new AdminError(`${message}\nSee stowage-admin --help.`, 2);
+      const why = explainUsage(message, { program: "stowage-admin", usages: Object.values(usages), args: marked });
+      throw error ?? new AdminError(`${why}\nSee stowage-admin --help.`, 2);
     })
     .parseAsync();
   return command && { command, logLevel };

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import yargs, { type CommandModule } from "yargs";
 import { hideBin } from "yargs/helpers";
-import { COMPLETION, markPlain, unmarkPlain, usageError } from "./arguments.ts";
+import { unmarkPlain } from "../terminal/command-line.ts";
+import { COMPLETION, readArguments, usageError } from "./arguments.ts";
 import { loginCommand, logoutCommand, whoamiCommand } from "./commands/account.ts";
 import { downloadCommand } from "./commands/download.ts";
 import { linkCommand, lsCommand, mvCommand, rmCommand } from "./commands/files.ts";
@@ -36,7 +37,7 @@ const commands = [
   rmCommand,
   linkCommand,
 ] as unknown as CommandModule<never, never>[];
-const args = markPlain(hideBin(process.argv));
+const args = readArguments(hideBin(process.argv));
 
 const parser = yargs(args)
   .scriptName("stowage")

@@ -12,7 +12,9 @@ export interface GlobalArguments {
 export async function chooseUrl({ url }: GlobalArguments): Promise<string> {
   const named = url ?? (process.env["STOWAGE_URL"] || (await readCredentials()).current);
   if (named === undefined) throw new UsageError("Which server? Run 'stowage login --url URL', or set STOWAGE_URL.");
-  if (!URL.canParse(named)) throw new UsageError(`${named} is no URL, such as https://files.example.org.`);
+  if (!URL.canParse(named) || !/^https?:$/.test(new URL(named).protocol)) {
+    throw new UsageError(`${named} is no URL of a server, such as https://files.example.org.`);
+  }
   return normalizeUrl(named);
 }
 

@@ -2,6 +2,7 @@ import { BlobSource } from "./blob-source.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import type { Platform } from "./source.ts";
 
+export { keyOfFile } from "./blob-source.ts";
 export type { ClientOptions, Download } from "./client.ts";
 export type { DownloadOptions } from "./download.ts";
 export { type ErrorCode, SourceChangedError, StowageError } from "./errors.ts";

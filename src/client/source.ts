@@ -10,7 +10,7 @@ export interface Source {
   readonly filename: string | undefined;
   readonly contentType: string | undefined;
   /** The same for the same file in the same state, so that its upload is found again; undefined where nothing tells. */
-  readonly fingerprint: string | undefined;
+  fingerprint(): Promise<string | undefined>;
   /**
    * Exactly the bytes from `start` up to `end`, hashed in another thread where there is much to hash and the platform
    * can; may be called several times at once.

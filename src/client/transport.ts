@@ -21,6 +21,7 @@ export interface SendOptions {
   onSent?: (bytes: number) => void;
 }
 
+const CONTENT_TOO_LARGE = 413;
 const GRAPHQL_TIMEOUT_MS = 60_000;
 
 type Variables<T> = T extends Record<string, never> ? [variables?: undefined] : [variables: T];
@@ -131,6 +132,11 @@ function errorOf(body: Record<string, unknown>, response: Response, url: string)
     retryAfterMs: retryAfterMs(response.headers.get("retry-after"), facts["retryAfterSeconds"]),
   };
   if (isServerErrorCode(code)) return new StowageError(code, String(message), details);
+  if (response.status === CONTENT_TOO_LARGE) {
+    const text =
+      "A server in front of Stowage refuses pieces of this size. Its operator has to allow bodies of 64 MiB.";
+    return new StowageError("UNEXPECTED_ANSWER", text, { ...details, facts: { ...facts, code } });
+  }
   const target = response.headers.get("location");
   const answered = `${response.status} ${response.statusText}${target === null ? "" : `, to ${target}`}`.trim();
   const text = `${url} gave an answer that this client doesn't know: ${typeof message === "string" ? message : answered}`;

@@ -7,6 +7,7 @@ import {
   CompleteUploadDocument,
   FileDocument,
   type FileFieldsFragment,
+  type UploadFieldsFragment,
   UploadSessionDocument,
 } from "./operations.ts";
 import { insist, type OnRetry } from "./patience.ts";
@@ -23,12 +24,15 @@ export interface UploadOptions {
   chunkSize?: number | undefined;
   /**
    * Key by which the open upload of the same file is found and continued, from wherever it is begun again. Made of name,
-   * size and time of last modification when left out; null for none.
+   * size, time of last modification and the first and last 64 KiB when left out; null for none.
    */
   resumeKey?: string | null | undefined;
   /** What your program is called, 1 to 64 characters: others see by it whether they can continue the upload. */
   client?: string | undefined;
-  /** Whether a file that an upload with the same `resumeKey`, name and size became lately is taken instead of sent again. */
+  /**
+   * Whether a file that an upload with the same `resumeKey`, name and size became lately is taken instead of sent again.
+   * The source is read and hashed for it: another one that merely looks alike is sent.
+   */
   skipCompleted?: boolean | undefined;
   /** Stops sending; the upload stays on the server, to be continued. */
   signal?: AbortSignal | undefined;
@@ -135,7 +139,13 @@ export class Upload {
   }
 
   async #transfer(source: Source): Promise<FileFieldsFragment> {
-    const { beginUpload: upload } = await this.#begin(source);
+    const { skipCompleted = false } = this.#options;
+    let { beginUpload: upload } = await this.#begin(source, skipCompleted);
+    if (upload.status === "COMPLETED") {
+      const file = await this.#sameFile(source, upload);
+      if (file !== undefined) return file;
+      upload = (await this.#begin(source, false)).beginUpload;
+    }
     this.#id = upload.id;
     const digests = new ChunkDigests(upload.totalChunks);
     this.#meter = new ProgressMeter(upload.size);
@@ -146,7 +156,6 @@ export class Upload {
       onRetry: (error, delayMs) => this.#options.onRetry?.(error, delayMs),
     });
     this.#tell(this.#meter.restart(sender.acknowledgedBytes));
-    if (upload.status === "COMPLETED") return this.#completed(upload.id);
     for (let round = 1; ; round++) {
       await this.#unlessPaused((signal) => sender.send(signal), sender);
       await this.#unlessPaused((signal) => hashOthers(source, upload, digests, signal), sender);
@@ -163,9 +172,10 @@ export class Upload {
     }
   }
 
-  #begin(source: Source) {
+  async #begin(source: Source, skipCompleted: boolean) {
     const { filename = source.filename, contentType = source.contentType } = this.#options;
-    const { chunkSize, resumeKey = source.fingerprint ?? null, skipCompleted, client } = this.#options;
+    const { chunkSize, client } = this.#options;
+    const { resumeKey = (await source.fingerprint()) ?? null } = this.#options;
     if (filename === undefined) throw new TypeError("A source without a name needs a filename.");
     const input = {
       filename,
@@ -182,12 +192,20 @@ export class Upload {
     return this.#insist(ask);
   }
 
-  /** The file that the same upload became before. */
-  async #completed(id: string): Promise<FileFieldsFragment> {
-    const ask = () => this.#transport.ask(FileDocument, { id }, this.#stopped);
+  /** The file that an upload with the same key became before, if its bytes are the source's; otherwise undefined. */
+  async #sameFile(source: Source, upload: UploadFieldsFragment): Promise<FileFieldsFragment | undefined> {
+    const ask = () => this.#transport.ask(FileDocument, { id: upload.id }, this.#stopped);
     const { file } = await this.#insist(ask);
-    if (file == null) throw new StowageError("NOT_FOUND", "This file was deleted meanwhile.");
+    const { size, chunkSize, totalChunks } = upload;
+    // A file that came by another protocol may be cut in another way, which its digest depends on.
+    if (file == null || totalChunks !== Math.ceil(size / chunkSize)) return undefined;
+    const digests = new ChunkDigests(totalChunks);
+    await hashOthers(source, upload, digests, this.#stopped);
+    await source.verify();
+    if ((await digests.ofFile()) !== file.digest) return undefined;
+    this.#id = upload.id;
     this.#wasComplete = true;
+    this.#tell(new ProgressMeter(size).restart(size));
     return file;
   }
 

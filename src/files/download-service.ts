@@ -66,7 +66,7 @@ export class DownloadService {
 
   /**
    * The range's bytes in order, each verified. A yielded buffer is the caller's until it asks for the next one.
-   * @throws DataUnavailableError at the first byte that can't be had
+   * @throws DataUnavailableError at the first byte that can't be had, NotFoundError there when the file was deleted meanwhile
    */
   async *read(file: DownloadableFile, range: ByteRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const ranges = this.#ranges(file, range);
@@ -85,10 +85,17 @@ export class DownloadService {
           yield piece.value;
         }
       }
+    } catch (error) {
+      const isGone = error instanceof DataUnavailableError && !(await this.#isThere(file.id).catch(() => true));
+      throw isGone ? new NotFoundError("file") : error;
     } finally {
       // For a caller that stops early.
       await Promise.all([current?.pieces.return?.(), next?.pieces.return?.()]);
     }
+  }
+
+  async #isThere(id: string): Promise<boolean> {
+    return (await this.#database.read((em) => em.count(FileRecord, { id, status: "COMPLETE" }))) > 0;
   }
 
   #begin(next: IteratorResult<BlobRange, void>, signal: AbortSignal): OpenRange | undefined {

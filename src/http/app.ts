@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { AccountService } from "../accounts/account-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { registerSessionRoutes } from "./auth/session-routes.ts";
-import { refuseContentCoding } from "./body/content-labels.ts";
+import { refuseCodings } from "./body/content-labels.ts";
 import { registerChunkRoute } from "./chunks/chunk-route.ts";
 import { BareAnswers } from "./connections/bare-answers.ts";
 import { commonHeaders, EXPOSED_HEADERS } from "./connections/common-headers.ts";
@@ -82,6 +82,8 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => handleError(error, request, reply));
   app.setNotFoundHandler(handleNotFound);
+  // Before a preflight is answered.
+  app.addHook("onRequest", tellRefusedOrigins(options.corsOrigins));
   await app.register(cors, {
     origin: options.corsOrigins,
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
@@ -89,10 +91,9 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
     maxAge: 600,
     strictPreflight: false,
   });
-  app.addHook("onRequest", tellRefusedOrigins(options.corsOrigins));
   app.addHook("onRequest", async (request) => {
     checkHost(request);
-    refuseContentCoding(request);
+    refuseCodings(request);
   });
   await registerDocs(app, options.publicUrl);
   await registerPlayground(app, options.publicUrl);

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { ApiError, type ErrorCode, InvalidTokenError, RETRY_AFTER_SECONDS } from "../errors.ts";
-import { sendError } from "./pages/error-page.ts";
+import { sendError, sendNotFound } from "./pages/error-page.ts";
 import { StatusError } from "./status-error.ts";
 
 const statusOf: Record<ErrorCode, number> = {
@@ -44,7 +44,7 @@ export function handleError(
   const requestId = request.id;
   if (error instanceof ApiError) {
     const status = statusFor(error, statuses);
-    if (status >= 500) request.log.error({ err: error }, "request failed");
+    if (status >= 500 && error.code !== "BAD_USER_INPUT") request.log.error({ err: error }, "request failed");
     if (status === 401) {
       const why = error instanceof InvalidTokenError ? ', error="invalid_token"' : "";
       void reply.header("www-authenticate", `Bearer realm="stowage"${why}`);
@@ -76,5 +76,5 @@ export function handleNotFound(request: FastifyRequest, reply: FastifyReply) {
     return reply.code(405).header("allow", allowed.join(", ")).send({ code: "BAD_USER_INPUT", message, requestId });
   }
   const message = `There is nothing at ${request.method} ${path}. See /docs and /graphql.`;
-  return reply.code(404).send({ code: "NOT_FOUND", message, requestId });
+  return sendNotFound(request, reply, { code: "NOT_FOUND", message, requestId });
 }

@@ -28,9 +28,11 @@ export function checkFilename(filename: string): void {
 
 /**
  * What search and order by filename compare: the same for names that differ in case or in how accents are composed. Case is
- * folded, not lowered: a Greek sigma is lowered to another letter at a word's end.
+ * folded, not lowered: a Greek sigma is lowered to another letter at a word's end, and a sharp s is two letters, small or capital.
  */
 export function filenameKey(text: string): string {
-  const folded = Array.from(text.normalize("NFC").toUpperCase(), (character) => character.toLowerCase()).join("");
-  return folded.normalize("NFC").slice(0, MAX_KEY_LENGTH);
+  const lower = (name: string) => Array.from(name, (character) => character.toLowerCase()).join("");
+  return lower(lower(text.normalize("NFC")).toUpperCase())
+    .normalize("NFC")
+    .slice(0, MAX_KEY_LENGTH);
 }

@@ -37,7 +37,7 @@ const MOST_CONNECTIONS = 1_000;
 const MYSQL_PORT = 3306;
 
 export const DATABASE_URL_TAKES =
-  "sqlite:<path of a file> or mysql://user:password@host:port/database with, after a ?, any of ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY (which takes a host's name, not its address), ssl=true (VERIFY_IDENTITY) or false, ssl-ca=<file>, socketPath=<path> and connectionLimit=<number, from 2>";
+  "sqlite:<path of a file, without ? and #> or mysql://user:password@host:port/database with, after a ?, any of ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY (which takes a host's name, not its address), ssl=true (VERIFY_IDENTITY) or false, ssl-ca=<file>, socketPath=<path> and connectionLimit=<number, from 2>";
 
 /** A `%` that begins no code is itself. */
 function decode(text: string): string {
@@ -46,7 +46,7 @@ function decode(text: string): string {
 
 /** @returns undefined where it isn't such a URL */
 export function parseDatabaseUrl(url: string): DatabaseSetting | undefined {
-  const path = /^sqlite:(.+)$/.exec(url)?.[1];
+  const path = /^sqlite:([^?#]+)$/.exec(url)?.[1];
   if (path !== undefined) return { kind: "SQLITE", path };
   if (!url.startsWith("mysql://") || !URL.canParse(url)) return undefined;
   const { hostname, port, username, password, pathname, search, hash } = new URL(url);

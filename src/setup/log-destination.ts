@@ -6,6 +6,8 @@ import sonicBoom from "sonic-boom";
 const STANDARD_ERROR = 2;
 /** Bytes of lines that wait to be written; those on top are dropped. */
 const MOST_WAITING = 1024 * 1024;
+/** Bytes: a busy event loop comes to few writes, and each should take much along. */
+const WRITTEN_AT_ONCE = 256 * 1024;
 const FLUSH_MS = 500;
 const RETRY_MS = 1_000;
 
@@ -36,6 +38,7 @@ export class LogDestination implements DestinationStream {
       fd: withoutWaiting(STANDARD_ERROR),
       sync: false,
       maxLength: MOST_WAITING,
+      maxWrite: WRITTEN_AT_ONCE,
     });
     this.#stream.on("drop", () => {
       this.#dropped++;

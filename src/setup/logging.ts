@@ -47,7 +47,7 @@ export function createServerLog(level: string): ServerLog {
     process.stderr.isTTY ? pretty({ ...TERMINAL, destination: toStream(destination) }) : destination,
   );
   destination.onRecovered = (dropped) =>
-    log.warn({ dropped }, "the log could not be written for a while: lines were dropped");
+    log.warn({ dropped }, "lines of the log were dropped: they could not be written as fast as they came");
   return { log, flush: () => destination.flush() };
 }
 

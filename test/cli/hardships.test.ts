@@ -154,6 +154,9 @@ describe("the command line", () => {
     [["download", "a", "b"], "There is no place for b: it is 'stowage download <file>'"],
     [["download"], "Something is missing: it is 'stowage download <file>'"],
     [["rm"], "it is 'stowage rm <files..>'"],
+    [["ls", "--jsn"], "There is no option --jsn: it is 'stowage ls"],
+    [["link", "a", "--expires", "-1d"], "There is no option -1d: it is 'stowage link"],
+    [["ls", "--url", "ftp://files.example"], "is no URL of a server"],
     [["mv", "a"], "it is 'stowage mv <file> <name>'"],
     [["link", "a", "--expires", "99y"], "--expires accepts a duration of a second to a year"],
   ])("%j is told what it takes", async (args, says) => {

@@ -23,7 +23,7 @@ console.log(`FAULT_SEED=${seed} plans these faults again`);
 
 test.concurrent.for(faults > 0 ? long : short)(
   `$dialect, S3 $withS3, $faults faults: nothing acknowledged is lost and nothing wrong is served (seed ${seed})`,
-  { timeout: 180_000 + faults * 10_000 },
+  { timeout: 600_000 + faults * 10_000 },
   async (run, { onTestFinished }) => {
     const report = await runFaults({ ...run, seed }, onTestFinished);
     console.log(String(report));

@@ -52,6 +52,7 @@ describe("filenameKey", () => {
     expect(filenameKey("CAF\u00c9")).toBe(filenameKey("cafe\u0301"));
     expect(filenameKey("ÅNGSTRÖM")).toBe(filenameKey("a\u030angstro\u0308m"));
     expect(filenameKey("МОСКВА")).toBe("москва");
+    for (const name of ["GROẞ", "groß", "gross", "GROSS"]) expect(filenameKey(name)).toBe("gross");
   });
 
   test("is another for other names", () => {

@@ -28,6 +28,9 @@ test("a file that is deleted during its download is no failure of a node", async
   await Promise.all(responses.map((response) => new Promise((resolve) => response.once("close", resolve).resume())));
   const { storageNodes } = await admin.data(NODES);
   expect(storageNodes).toMatchObject([{ failures: 0 }, { failures: 0 }]);
+  const told = () => service.log.filter(({ msg }) => String(msg).includes("deleted before the end of a download"));
+  await expect.poll(() => told().length).toBe(4);
+  expect(service.log.filter(({ level }) => Number(level) >= 50)).toEqual([]);
 });
 
 test("a node whose tmp folder somebody removed goes on by itself", async () => {

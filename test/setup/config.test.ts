@@ -127,6 +127,7 @@ describe("readConfig", () => {
   test.each([
     ["DATABASE_URL", "postgres://db/files", "sqlite:"],
     ["DATABASE_URL", "sqlite:", "sqlite:"],
+    ["DATABASE_URL", "sqlite:storage/x.sqlite?mode=ro", "without ? and #"],
     ["DATABASE_URL", "mysql://db.example", "mysql://"],
     ["STORAGE_NODES", "node1", "node1=file:storage/node1"],
     ["STORAGE_NODES", "Node1=file:a", "node1=file:storage/node1"],

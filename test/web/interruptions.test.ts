@@ -1,14 +1,15 @@
-import { stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { expect, test } from "vitest";
+import { keyOfFile } from "../../src/client/browser.ts";
 import { servePage } from "./page-suite.ts";
 import { UNBOUNDED } from "./web-page.ts";
 
 const at = servePage();
 
 async function keyOf(path: string): Promise<string> {
-  const { size, mtimeMs } = await stat(path);
-  return `web:${path.split("/").at(-1)}:${size}:${Math.floor(mtimeMs)}`;
+  const { mtimeMs } = await stat(path);
+  return keyOfFile(new File([await readFile(path)], basename(path), { lastModified: Math.floor(mtimeMs) }));
 }
 
 test("a lost connection is told, and what was under way carries on by itself when it is back", async () => {
@@ -40,6 +41,7 @@ test("after a reload, an upload goes on with the file chosen again, and no other
     filename: "reloaded.bin",
     size: bytes.length,
     resumeKey: await keyOf(path),
+    client: "web",
   });
   await person.client.sendChunk(id, 1, bytes.subarray(1024 * 1024, 2 * 1024 * 1024));
   await page.reload();

@@ -133,17 +133,20 @@ test("all open uploads are listed, those that other programs began without a way
   const { person } = at;
   const { page } = person;
   await person.register();
-  const began = Array.from({ length: 150 }, (_, i) => person.client.begin({ filename: `open-${i}.bin`, size: 10 }));
+  const began = Array.from({ length: 150 }, (_, i) =>
+    person.client.begin({ filename: `open-${i}.bin`, size: 10, client: "web" }),
+  );
   await Promise.all(began);
   const tus = { ...person.client.authorization, "tus-resumable": "1.0.0", "upload-length": "10" };
   await fetch(`${person.url}/tus`, { method: "POST", headers: tus });
   await person.client.begin({ filename: "command.bin", size: 10, client: "stowage" });
+  await person.client.begin({ filename: "script.bin", size: 10 });
   await page.reload();
   const uploads = page.getByRole("region", { name: "Uploads" });
-  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(152);
+  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(153);
   const other = uploads.getByRole("listitem").filter({ hasText: "begun by another program" });
-  expect(await other.count()).toBe(2);
+  expect(await other.count()).toBe(3);
   expect(await other.getByRole("button", { name: "Choose the file" }).count()).toBe(0);
   await other.getByRole("button", { name: "Cancel the upload of command.bin" }).click();
-  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(151);
+  await expect.poll(() => uploads.getByRole("listitem").count()).toBe(152);
 });

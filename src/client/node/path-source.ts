@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { SourceChangedError } from "../errors.ts";
+import { fileKey } from "../file-key.ts";
 import type { Piece, Source } from "../source.ts";
 import { fileHasher } from "./file-hasher.ts";
 
@@ -21,7 +22,6 @@ export class PathSource implements Source {
   readonly size: number;
   readonly filename: string;
   readonly contentType: undefined;
-  readonly fingerprint: string;
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #opened: State;
@@ -35,7 +35,15 @@ export class PathSource implements Source {
     this.#opened = opened;
     this.size = Number(opened.size);
     this.filename = basename(path);
-    this.fingerprint = `${this.filename}:${opened.size}:${opened.mtimeNs / 1_000_000n}`;
+  }
+
+  fingerprint(): Promise<string> {
+    const facts = { path: this.filename, size: this.size, modifiedMs: Number(this.#opened.mtimeNs / 1_000_000n) };
+    return fileKey(facts, async (start, end) => {
+      const bytes = new Uint8Array(end - start);
+      await this.#fill(bytes, start);
+      return bytes;
+    });
   }
 
   /** @throws what the file system says, and TypeError when it is no regular file */

@@ -10,9 +10,18 @@ interface Row {
 }
 
 /** Makes anew what search and order by filename compare, where it changes. May run again. */
-export async function foldFilenames(migration: Migration): Promise<void> {
+export function foldFilenames(migration: Migration): Promise<void> {
+  return fold(migration, "");
+}
+
+/** Makes it anew where a name has a capital sharp s. May run again. */
+export function foldSharpS(migration: Migration): Promise<void> {
+  return fold(migration, "and filename like '%\u1e9e%'");
+}
+
+async function fold(migration: Migration, where: string): Promise<void> {
   for (let after = ""; ; ) {
-    const select = `select id, filename, filename_key from files where id > ? order by id limit ${ROWS_AT_ONCE}`;
+    const select = `select id, filename, filename_key from files where id > ? ${where} order by id limit ${ROWS_AT_ONCE}`;
     const rows = (await migration.execute(select, [after])) as unknown as Row[];
     for (const { id, filename, filename_key } of rows) {
       const key = filenameKey(filename);
@@ -25,8 +34,10 @@ export async function foldFilenames(migration: Migration): Promise<void> {
   }
 }
 
-/** The rule as it was then: a migration doesn't change with the code. */
+/** The rule as it is since the later of the two: a migration doesn't change with the code. */
 function filenameKey(text: string): string {
-  const folded = Array.from(text.normalize("NFC").toUpperCase(), (character) => character.toLowerCase()).join("");
-  return folded.normalize("NFC").slice(0, MAX_KEY_LENGTH);
+  const lower = (name: string) => Array.from(name, (character) => character.toLowerCase()).join("");
+  return lower(lower(text.normalize("NFC")).toUpperCase())
+    .normalize("NFC")
+    .slice(0, MAX_KEY_LENGTH);
 }

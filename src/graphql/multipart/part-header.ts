@@ -30,6 +30,9 @@ export function boundaryOf(contentType: string | undefined): string {
   return boundary;
 }
 
+/** Transfer encodings that stand for other bytes; RFC 7578 section 4.7 lets nobody send them. */
+const CODED = /^(base64|quoted-printable)$/;
+
 /** @param header from the delimiter's end, so that it begins with padding and the end of that line */
 export function describePart(header: string): PartDescription {
   const fields = parseHeader(header);
@@ -38,6 +41,12 @@ export function describePart(header: string): PartDescription {
   if (value !== "form-data" || name === undefined) {
     throw new MultipartError('Malformed part header: it needs "Content-Disposition: form-data" with a name.');
   }
+  const encoding = fields.get("content-transfer-encoding")?.toLowerCase() ?? "7bit";
+  if (CODED.test(encoding) || !/^(identity)?$/i.test(fields.get("content-encoding") ?? "")) {
+    throw new MultipartError(
+      "Malformed part header: send the bytes as they are, without a Content-Encoding or a transfer encoding.",
+    );
+  }
   const type = parseHeaderValue(fields.get("content-type") ?? "").value;
   const contentType = /^[^\s/]+\/[^\s/]+$/.test(type) ? type : "text/plain";
   const filename = filenameOf(parameters);
@@ -45,7 +54,7 @@ export function describePart(header: string): PartDescription {
     name: unescapeFormData(name),
     filename: filename === undefined ? undefined : withoutPath(filename),
     contentType,
-    encoding: fields.get("content-transfer-encoding")?.toLowerCase() ?? "7bit",
+    encoding,
     isFile: filename !== undefined || contentType === "application/octet-stream",
   };
 }

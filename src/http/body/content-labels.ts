@@ -3,8 +3,15 @@ import { isMediaType, OCTET_STREAM } from "../../uploads/media-type.ts";
 import { header } from "../request-header.ts";
 import { StatusError } from "../status-error.ts";
 
-/** @throws StatusError 415 for a body with a content coding (RFC 9110 section 8.4): it would be kept as it comes */
-export function refuseContentCoding(request: FastifyRequest): void {
+/**
+ * @throws StatusError 415 for a body with a content coding (RFC 9110 section 8.4), 501 for one with a transfer coding other than
+ *   chunked (RFC 9112 section 6.1): it would be kept as it comes
+ */
+export function refuseCodings(request: FastifyRequest): void {
+  const transfer = header(request, "transfer-encoding")?.trim().toLowerCase() ?? "chunked";
+  if (transfer !== "chunked") {
+    throw new StatusError(501, "BAD_USER_INPUT", "Send the body plain, or with Transfer-Encoding: chunked alone.");
+  }
   const codings = header(request, "content-encoding")?.trim().toLowerCase() ?? "";
   if (codings === "" || codings === "identity") return;
   const message = "Bytes are kept as they come: send them without Content-Encoding.";

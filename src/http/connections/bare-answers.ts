@@ -42,6 +42,17 @@ export class BareAnswers {
     }
   };
 
+  readonly refuseTunnel = (socket: Socket, origin: string | undefined): void => {
+    const message = "CONNECT is not served: this is no proxy.";
+    this.#send(
+      socket,
+      "405 Method Not Allowed",
+      { code: "BAD_USER_INPUT", message },
+      { allow: "GET, HEAD, POST" },
+      origin,
+    );
+  };
+
   #send(
     socket: Socket,
     status: string,

@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import type { BareAnswers } from "./bare-answers.ts";
 import { ConnectionCounter, type ConnectionLimits } from "./connection-limits.ts";
 import { Connections } from "./connections.ts";
@@ -74,6 +74,9 @@ export class HttpServers {
     deferContinue(server);
     dropSilentClients(server, this.connections, idleTimeoutMs);
     server.on("clientError", this.#answers.onParserError);
+    server.on("connect", (request: IncomingMessage, socket: Socket) =>
+      this.#answers.refuseTunnel(socket, request.headers.origin),
+    );
     return server;
   }
 }

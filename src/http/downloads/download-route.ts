@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { BadUserInputError } from "../../errors.ts";
+import { BadUserInputError, NotFoundError } from "../../errors.ts";
 import type { DownloadableFile, DownloadService } from "../../files/download-service.ts";
 import type { ByteRange } from "../../storage/storage-node.ts";
 import { requestToken } from "../auth/request-token.ts";
@@ -155,6 +155,8 @@ async function stream(
       // Nobody is there to be answered. Fastify logs no end of a request whose response didn't finish.
       if (!reply.sent) reply.hijack();
       request.log.info({ err, fileId: file.id }, "the client left before the end of the download");
+    } else if (reply.sent && err instanceof NotFoundError) {
+      request.log.info({ fileId: file.id }, "the file was deleted before the end of a download");
     } else if (reply.sent) {
       request.log.error({ err, fileId: file.id }, "a download was cut");
     } else {

@@ -2,6 +2,10 @@ import { parse } from "content-disposition";
 import { BadUserInputError } from "../../errors.ts";
 import { NAMELESS } from "../../metadata/filename.ts";
 
+/** RFC 6266 section 4.1: a type, and parameters. */
+const WELL_FORMED =
+  /^\s*[\w!#$%&'*+.^`|~-]+(\s*;\s*[\w!#$%&'*+.^`|~-]+\s*=\s*([\w!#$%&'*+.^`|~-]+|"(\\.|[^"\\])*"))*\s*;?\s*$/;
+
 /** Node reads headers as Latin-1; many clients write UTF-8. */
 function asWritten(header: string): string {
   try {
@@ -20,7 +24,7 @@ export function filenameOf(contentDisposition: string | undefined): string {
   const header = asWritten(contentDisposition);
   const filename = parse(header).parameters["filename"];
   if (filename) return filename;
-  if (!/filename/i.test(header)) return NAMELESS;
+  if (WELL_FORMED.test(header) && !/filename/i.test(header)) return NAMELESS;
   const takes = `content-disposition accepts a name such as attachment; filename="film.mp4" or filename*=UTF-8''k%C3%A4se.txt`;
   throw new BadUserInputError("content-disposition", `${takes} (RFC 6266).`);
 }

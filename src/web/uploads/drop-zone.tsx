@@ -26,8 +26,9 @@ export function DropZone({ queue }: { queue: UploadQueue }) {
       event.preventDefault();
       try {
         const dropped = await filesOfDrop(event.dataTransfer);
-        if (dropped.files.length + dropped.unreadable.length === 0) showToast("There is no file in what was dropped.");
-        uploadPicked(queue, dropped);
+        const { files, unreadable, empty } = dropped;
+        if (files.length + unreadable.length + empty.length === 0) showToast("There is no file in what was dropped.");
+        await uploadPicked(queue, dropped);
       } catch {
         showToast("The browser could not read what was dropped.", { problem: true });
       }

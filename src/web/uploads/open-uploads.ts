@@ -6,9 +6,9 @@ export const CLIENT = "web";
 
 type OpenUpload = OpenUploadsQuery["uploadSessions"]["nodes"][number];
 
-/** Whether this page can go on with the upload: it has a plan, and this page began it, or a client without a name. */
+/** Whether a page can go on with the upload: it has a plan, and a page began it. */
 export function isContinuable({ kind, client }: OpenUpload): boolean {
-  return kind === "PLANNED" && (client === null || client === CLIENT);
+  return kind === "PLANNED" && client === CLIENT;
 }
 
 /** All uploads that the user has open, wherever they were begun; undefined where the server can't tell. */

@@ -38,10 +38,13 @@ export function pickFiles(): Promise<Dropped> | undefined {
   );
 }
 
-/** What was dropped or chosen, and the names of what in it can't be read. */
+/** What was dropped or chosen. */
 export interface Dropped {
   files: PickedFile[];
+  /** Paths of what can't be read. */
   unreadable: string[];
+  /** Paths of folders with nothing in them. */
+  empty: string[];
 }
 
 /** Takes what was dropped; to be called while the event is handled, since later the browser shows it as empty. */
@@ -51,11 +54,15 @@ export function filesOfDrop(transfer: DataTransfer): Promise<Dropped> {
 }
 
 function together(all: readonly Dropped[]): Dropped {
-  return { files: all.flatMap(({ files }) => files), unreadable: all.flatMap(({ unreadable }) => unreadable) };
+  return {
+    files: all.flatMap(({ files }) => files),
+    unreadable: all.flatMap(({ unreadable }) => unreadable),
+    empty: all.flatMap(({ empty }) => empty),
+  };
 }
 
 function readable(...files: PickedFile[]): Dropped {
-  return { files, unreadable: [] };
+  return { files, unreadable: [], empty: [] };
 }
 
 function filesOfItem(item: DataTransferItem): Promise<Dropped> {
@@ -78,8 +85,9 @@ async function filesOfHandle(handle: FileSystemHandle, above: string): Promise<D
     if (handle instanceof FileSystemFileHandle) return readable({ file: await handle.getFile(), path, handle });
     const entries = (handle as FileSystemDirectoryHandle & { values(): Entries }).values();
     for await (const child of entries) found.push(await filesOfHandle(child, `${path}/`));
+    if (found.length === 0) found.push({ files: [], unreadable: [], empty: [path] });
   } catch {
-    found.push({ files: [], unreadable: [path] });
+    found.push({ files: [], unreadable: [path], empty: [] });
   }
   return together(found);
 }
@@ -99,8 +107,9 @@ async function filesOfEntry(entry: FileSystemEntry): Promise<Dropped> {
       if (some.length === 0) break;
       for (const child of some) found.push(await filesOfEntry(child));
     }
+    if (found.length === 0) found.push({ files: [], unreadable: [], empty: [path] });
   } catch {
-    found.push({ files: [], unreadable: [path] });
+    found.push({ files: [], unreadable: [path], empty: [] });
   }
   return together(found);
 }

@@ -4,17 +4,22 @@ import { type Dropped, filenameOf } from "./picked-files.ts";
 import type { UploadQueue } from "./upload-queue.ts";
 
 /** Uploads them, and says what is not as one might expect. */
-export function uploadPicked(queue: UploadQueue, { files: picked, unreadable }: Dropped): void {
-  const [first] = unreadable;
-  if (first !== undefined) {
-    const others = unreadable.length === 1 ? "" : ` and ${count(unreadable.length - 1, "other")}`;
-    showToast(`The browser could not read ${first}${others}.`, { problem: true });
-  }
-  const already = queue.add(picked);
-  if (already > 0)
-    showToast(`${count(already, "file")} of these ${already === 1 ? "is" : "are"} being uploaded already.`);
+export async function uploadPicked(queue: UploadQueue, { files: picked, unreadable, empty }: Dropped): Promise<void> {
   const nested = picked.find(({ path }) => path.includes("/"));
   if (nested !== undefined) {
     showToast(`Folders become part of the name: ${nested.path} is stored as “${filenameOf(nested.path)}”.`);
   }
+  if (empty.length > 0) {
+    showToast(`There is no file in ${andOthers(empty)}: a folder by itself isn't stored.`);
+  }
+  const added = await queue.add(picked);
+  const failed = [...unreadable, ...added.unreadable];
+  if (failed.length > 0) showToast(`The browser could not read ${andOthers(failed)}.`, { problem: true });
+  const { already } = added;
+  if (already > 0)
+    showToast(`${count(already, "file")} of these ${already === 1 ? "is" : "are"} being uploaded already.`);
+}
+
+function andOthers([first = "", ...others]: readonly string[]): string {
+  return others.length === 0 ? first : `${first} and ${count(others.length, "other")}`;
 }

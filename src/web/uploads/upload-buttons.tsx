@@ -11,7 +11,7 @@ export function UploadButtons({ queue }: { queue: UploadQueue }) {
   const folder = useRef<HTMLInputElement>(null);
 
   function take(input: HTMLInputElement) {
-    uploadPicked(queue, filesOfInput(input));
+    void uploadPicked(queue, filesOfInput(input));
     // So that the same choice again is one.
     input.value = "";
   }
@@ -20,7 +20,7 @@ export function UploadButtons({ queue }: { queue: UploadQueue }) {
     const picked = pickFiles();
     if (picked === undefined) return files.current?.click();
     try {
-      uploadPicked(queue, await picked);
+      await uploadPicked(queue, await picked);
     } catch {
       showToast("The browser could not read what was chosen.", { problem: true });
     }

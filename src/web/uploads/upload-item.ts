@@ -40,6 +40,8 @@ export interface UploadEntry {
   path?: string | undefined;
   file?: File | undefined;
   handle?: FileSystemFileHandle | undefined;
+  /** Key of `file` at `path`. */
+  resumeKey?: string | undefined;
   upload?: Upload | undefined;
   /** Whether the server has said, for this `upload`, which one it is. */
   identified?: boolean;
@@ -54,14 +56,6 @@ const CONNECTIONS_FOR_LARGE = 4;
 
 export function connectionsFor({ item }: UploadEntry): number {
   return item.size > LARGE ? CONNECTIONS_FOR_LARGE : 1;
-}
-
-/**
- * Makes the key by which the server finds the upload of the same file again.
- * @param path with its folders, of which the name that the file is stored under may be made in two ways
- */
-export function resumeKeyOf(path: string, file: File): string {
-  return `web:${path}:${file.size}:${file.lastModified}`;
 }
 
 export function newEntry(key: string, filename: string, size: number, state: UploadItemState): UploadEntry {

@@ -73,15 +73,22 @@ function useQuestionBeforeLeaving(active: boolean): void {
 
 /** One message when all that was under way is done, rather than one for each file. */
 function useCompletionNotice(queue: UploadQueue, active: number): void {
-  const { files, last } = useStore(queue.completed);
-  const told = useRef(0);
+  const { files, already, last } = useStore(queue.completed);
+  const told = useRef({ files: 0, already: 0 });
   useEffect(() => {
-    if (active > 0 || files === told.current) return;
+    if (active > 0 || files === told.current.files) return;
     const timer = setTimeout(() => {
-      const news = files - told.current;
-      told.current = files;
-      showToast(news === 1 ? `“${last}” is uploaded.` : `${count(news, "file")} are uploaded.`);
+      const news = files - told.current.files;
+      showToast(completionNotice(news, already - told.current.already, last));
+      told.current = { files, already };
     }, NOTICE_DELAY_MS);
     return () => clearTimeout(timer);
-  }, [active, files, last]);
+  }, [active, files, already, last]);
+}
+
+function completionNotice(files: number, already: number, last: string): string {
+  if (files === 1) return already === 1 ? `“${last}” was uploaded before.` : `“${last}” is uploaded.`;
+  if (already === files) return `All ${count(files, "file")} were uploaded before.`;
+  const before = already === 0 ? "" : ` ${already} of them ${already === 1 ? "was" : "were"} uploaded before.`;
+  return `${count(files, "file")} are uploaded.${before}`;
 }

@@ -15,10 +15,7 @@ export function uploadProblem(error: unknown): string {
   }
   if (code === "INSUFFICIENT_STORAGE") return "The server has no room left at the moment. Try again later.";
   const { status } = error;
-  if (code === "UNEXPECTED_ANSWER" && status === 413) {
-    return "A server in front of Stowage refuses pieces of this size. Its operator has to allow bodies of 64 MiB.";
-  }
-  if (code === "UNEXPECTED_ANSWER") {
+  if (code === "UNEXPECTED_ANSWER" && status !== 413) {
     const answered = status === undefined ? "" : ` (HTTP ${status})`;
     return `Something in front of Stowage answered in its place${answered}. Try again, or tell its operator.`;
   }

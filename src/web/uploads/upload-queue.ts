@@ -1,5 +1,5 @@
 import type { ApolloClient } from "@apollo/client";
-import { type Progress, StowageClient, StowageError, type Upload } from "../../client/browser.ts";
+import { keyOfFile, type Progress, StowageClient, StowageError, type Upload } from "../../client/browser.ts";
 import { pageFetch } from "../connection/page-fetch.ts";
 import { AbortUploadDocument, MeDocument } from "../graphql/operations.ts";
 import { formatBytes } from "../ui/format.ts";
@@ -9,17 +9,19 @@ import { keepPath, keptPath } from "./kept-paths.ts";
 import { CLIENT, isContinuable, openUploads } from "./open-uploads.ts";
 import { filenameOf, type PickedFile } from "./picked-files.ts";
 import { UploadEntries } from "./upload-entries.ts";
-import { CONNECTIONS, connectionsFor, resumeKeyOf, type UploadEntry, type UploadItem } from "./upload-item.ts";
+import { CONNECTIONS, connectionsFor, type UploadEntry, type UploadItem } from "./upload-item.ts";
 import { heldUploads, holdUpload } from "./upload-locks.ts";
 import { uploadProblem } from "./upload-problem.ts";
 
 /** Patience without end: while the page is open, no upload is given up for want of a connection. */
 const RETRY = { baseDelayMs: 250, maxDelayMs: 3_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 
+const KEYS_AT_ONCE = 32;
+
 /** The uploads of this page, those that wait for their file too. */
 export class UploadQueue {
-  /** How many files were completed since the page was opened, and which was the last one. */
-  readonly completed = new Store({ files: 0, last: "" });
+  /** How many files were completed since the page was opened, how many of them were there before, and which was the last one. */
+  readonly completed = new Store({ files: 0, already: 0, last: "" });
   readonly #client = new StowageClient({ url: new URL(".", document.baseURI), fetch: pageFetch, retry: RETRY });
   readonly #apollo: ApolloClient;
   readonly userId: string;
@@ -62,25 +64,34 @@ export class UploadQueue {
     if (sessions !== undefined) for (const { uploadId } of kept) if (!open.has(uploadId)) void forgetHandle(uploadId);
   }
 
-  /** @returns how many of them are under way already */
-  add(picked: readonly PickedFile[]): number {
+  /** @returns how many of them are under way already, and the paths of those that can't be read */
+  async add(picked: readonly PickedFile[]): Promise<{ already: number; unreadable: string[] }> {
+    const unreadable: string[] = [];
     let already = 0;
-    for (const { file, path, handle } of picked) {
-      const filename = filenameOf(path);
-      const key = resumeKeyOf(path, file);
-      const known = this.#entries.get(key);
-      if (known !== undefined && known.item.state !== "failed") already++;
-      else Object.assign(this.#entries.add(key, filename, file.size, "waiting"), { file, handle, path });
+    for (let start = 0; start < picked.length; start += KEYS_AT_ONCE) {
+      const some = picked.slice(start, start + KEYS_AT_ONCE);
+      const keys = await Promise.all(some.map(({ file, path }) => keyOfFile(file, path).catch(() => undefined)));
+      if (this.#stopped) break;
+      for (const [index, { file, path, handle }] of some.entries()) {
+        const key = keys[index];
+        const known = key === undefined ? undefined : this.#entries.get(key);
+        if (key === undefined) unreadable.push(path);
+        else if (known !== undefined && known.item.state !== "failed") already++;
+        else {
+          const entry = this.#entries.add(key, filenameOf(path), file.size, "waiting");
+          Object.assign(entry, { file, handle, path, resumeKey: key });
+        }
+      }
+      this.#startNext();
     }
-    this.#startNext();
-    return already;
+    return { already, unreadable };
   }
 
   /** Continues with the file, which somebody chose again. */
-  continueWith(key: string, { file, handle }: PickedFile): void {
+  async continueWith(key: string, { file, handle }: PickedFile): Promise<void> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
-    const { size } = entry.item;
+    const { size, filename } = entry.item;
     if (entry.uploadId === undefined) {
       // Nothing of it is on the server: it is uploaded as it is now.
       this.#entries.change(entry, { size: file.size, sentBytes: 0, storedBytes: 0 });
@@ -89,7 +100,13 @@ export class UploadQueue {
       this.#entries.change(entry, { problem });
       return;
     }
-    Object.assign(entry, { file, handle });
+    const resumeKey = await keyOfFile(file, entry.path ?? filename).catch(() => undefined);
+    if (!this.#entries.has(entry)) return;
+    if (resumeKey === undefined) {
+      this.#entries.change(entry, { problem: "The browser could not read it." });
+      return;
+    }
+    Object.assign(entry, { file, handle, resumeKey });
     this.#entries.change(entry, { state: "waiting", problem: undefined });
     this.#startNext();
   }
@@ -150,7 +167,7 @@ export class UploadQueue {
   async #readHandle(entry: UploadEntry): Promise<void> {
     try {
       const file = await (entry.handle as FileSystemFileHandle).getFile();
-      this.continueWith(entry.item.key, { file, path: file.name, ...(entry.handle && { handle: entry.handle }) });
+      await this.continueWith(entry.item.key, { file, path: file.name, ...(entry.handle && { handle: entry.handle }) });
     } catch {
       this.#entries.change(entry, { state: "needs-file", problem: "The file is not where it was." });
     }
@@ -184,7 +201,7 @@ export class UploadQueue {
     const stop = new AbortController();
     const upload = this.#client.upload(file, {
       filename: item.filename,
-      resumeKey: resumeKeyOf(entry.path ?? item.filename, file),
+      resumeKey: entry.resumeKey,
       skipCompleted: true,
       client: CLIENT,
       maxParallel: connectionsFor(entry),
@@ -194,7 +211,7 @@ export class UploadQueue {
     });
     Object.assign(entry, { upload, stop, identified: false });
     upload.done.then(
-      () => this.#onCompleted(entry),
+      () => this.#onCompleted(entry, upload.wasComplete),
       (error) => this.#onFailed(entry, upload, error),
     );
   }
@@ -237,11 +254,12 @@ export class UploadQueue {
     return true;
   }
 
-  #onCompleted(entry: UploadEntry): void {
+  #onCompleted(entry: UploadEntry, wasComplete: boolean): void {
     if (!this.#entries.has(entry)) return;
     this.#entries.complete(entry);
     if (entry.uploadId !== undefined) void forgetHandle(entry.uploadId);
-    this.completed.set({ files: this.completed.get().files + 1, last: entry.item.filename });
+    const { files, already } = this.completed.get();
+    this.completed.set({ files: files + 1, already: already + Number(wasComplete), last: entry.item.filename });
     this.#refreshUser();
     this.#startNext();
   }

@@ -255,6 +255,11 @@ describe("malformed headers are refused", () => {
     ["something after a quoted value", 'Content-Disposition: form-data; name="a"b'],
     ["a filename* without charset", "Content-Disposition: form-data; name=a; filename*=abc"],
     ["a filename* in an unknown charset", "Content-Disposition: form-data; name=a; filename*=klingon''abc"],
+    [
+      "a transfer encoding that stands for other bytes",
+      `${header({ name: "a" })}\r\nContent-Transfer-Encoding: Base64`,
+    ],
+    ["a content coding", `${header({ name: "a" })}\r\nContent-Encoding: gzip`],
     ["a filename* with a broken escape", "Content-Disposition: form-data; name=a; filename*=UTF-8''a%2"],
   ])("%s", async (_, text) => {
     const error = await onlyPart(text).catch((thrown) => thrown);

@@ -86,6 +86,8 @@ describe("what can't be routed is refused with the headers of every answer", () 
     ["a Host that is no address", `POST /session HTTP/1.1\r\nHost: [::\r\n${more}`, 400],
     ["two Hosts", `GET /health/live HTTP/1.1\r\n${host}Host: other.example\r\n${more}`, 400],
     ["a path that there isn't", `GET /nowhere HTTP/1.1\r\n${host}${more}`, 404],
+    ["a coded body", `POST /tus HTTP/1.1\r\n${host}Transfer-Encoding: gzip, chunked\r\n${more}0\r\n\r\n`, 501],
+    ["a tunnel", `CONNECT other.example:443 HTTP/1.1\r\n${host}${more}`, 405],
   ])("%s", async (_name, text, status) => {
     const answer = await exchange(text);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
@@ -110,8 +112,10 @@ test("an origin that CORS_ORIGINS doesn't name is told of in the log, once", asy
   for (let i = 0; i < 3; i++)
     await fetch(`${service.url}/health/live`, { headers: { origin: "https://other.example" } });
   for (const origin of [ORIGIN, service.url]) await fetch(`${service.url}/health/live`, { headers: { origin } });
+  const preflight = { origin: "https://asks-first.example", "access-control-request-method": "POST" };
+  for (let i = 0; i < 2; i++) await fetch(`${service.url}/graphql`, { method: "OPTIONS", headers: preflight });
   const told = service.log.filter(({ msg }) => String(msg).includes("CORS_ORIGINS"));
-  expect(told).toMatchObject([{ origin: "https://other.example" }]);
+  expect(told).toMatchObject([{ origin: "https://other.example" }, { origin: "https://asks-first.example" }]);
 });
 
 describe("Expect: 100-continue", () => {

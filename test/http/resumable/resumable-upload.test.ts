@@ -63,6 +63,15 @@ describe.each(dialects)("resumable uploads on %s", (dialect) => {
     expect(file).toMatchObject({ filename: "unnamed", contentType: "application/octet-stream" });
   });
 
+  test.for(['"x.txt"', 'attachment; file name="x.txt"', "=?UTF-8?Q?x?=", "attachment; filename"])(
+    "a name that can't be read is refused: %s",
+    async (disposition) => {
+      await signUp();
+      const answer = await requests.post("?1", Buffer.from("x"), { "content-disposition": disposition });
+      expect(answer).toMatchObject({ status: 400, body: { code: "BAD_USER_INPUT", field: "content-disposition" } });
+    },
+  );
+
   test("a file comes in pieces, its length known from the beginning", async () => {
     await signUp();
     const bytes = randomBytes(2 * CHUNK + 9);

@@ -12,6 +12,7 @@ import { Migration20261126120000RevokedLinks } from "./20261126120000-revoked-li
 import { Migration20261127100000UploadClients } from "./20261127100000-upload-clients.ts";
 import { Migration20261127200000FreeingChunks } from "./20261127200000-freeing-chunks.ts";
 import { Migration20261127210000FreeingOrder } from "./20261127210000-freeing-order.ts";
+import { Migration20261128100000FoldedSharpS } from "./20261128100000-folded-sharp-s.ts";
 
 /** All migrations, in the order in which they run. */
 export const sqliteMigrations: Constructor<Migration>[] = [
@@ -27,4 +28,5 @@ export const sqliteMigrations: Constructor<Migration>[] = [
   Migration20261127100000UploadClients,
   Migration20261127200000FreeingChunks,
   Migration20261127210000FreeingOrder,
+  Migration20261128100000FoldedSharpS,
 ];
