@@ -32,8 +32,9 @@ export function checkChosen(password: string, { username, email }: { username: s
   const folded = prepared.toLowerCase().trim();
   if (folded === "") refuse("this one has spaces only");
   const [mailbox = ""] = email.toLowerCase().split("@");
-  if ([username.toLowerCase(), email.toLowerCase(), mailbox].includes(folded))
+  if ([username.toLowerCase(), email.toLowerCase(), mailbox].includes(folded)) {
     refuse("this one is your name or address");
+  }
   if (common.has(folded)) refuse("this is one of the most common passwords");
   return prepared;
 }

@@ -82,6 +82,7 @@ export async function replace({ database, nodes, storage, terminal, upkeep }: Co
   terminal.line(
     `${name} is the empty disk now. Running servers restore ${count(chunks, "chunk")} on it; see "status".`,
   );
-  if (now.state === "DRAINING")
+  if (now.state === "DRAINING") {
     terminal.line(`It is still marked as draining; to let it take chunks: drain ${name} --undo`);
+  }
 }

@@ -31,8 +31,9 @@ export function bind(
   if (params.length === 0) return { sql, values: [] };
   const values: unknown[] = [];
   const place = (value: unknown): string => {
-    if (Array.isArray(value))
+    if (Array.isArray(value)) {
       return value.map((one) => (Array.isArray(one) ? `(${place(one)})` : place(one))).join(", ");
+    }
     if (value === null || value === undefined) return "null";
     if (typeof value === "boolean") return String(value);
     values.push(value);

@@ -50,8 +50,9 @@ export class BoundMySqlConnection extends MySqlConnection {
 
   /** What mysql2 takes: without its type, an integer would travel as a floating-point number. */
   #toValue(value: unknown): unknown {
-    if (typeof value === "bigint" || Number.isSafeInteger(value))
+    if (typeof value === "bigint" || Number.isSafeInteger(value)) {
       return mysql2.TypedParameter.BIGINT(value as number | bigint);
+    }
     // In the connection's time zone, as text.
     if (value instanceof Date) return this.platform.escape(value).slice(1, -1);
     return typeof value === "number" || value instanceof Uint8Array ? value : String(value);

@@ -63,8 +63,9 @@ function complexityOf(options: Parameters<typeof getComplexity>[0]): number {
     return getComplexity(options);
   } catch (error) {
     // The library counts so many nodes, with all their fragments, and no more.
-    if (error instanceof Error && /maximum allowed number of nodes/.test(error.message))
+    if (error instanceof Error && /maximum allowed number of nodes/.test(error.message)) {
       return Number.POSITIVE_INFINITY;
+    }
     if (!(error instanceof GraphQLError)) throw error;
     throw badInput(error);
   }

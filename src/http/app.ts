@@ -105,8 +105,9 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
   options.registerGraphQL(app);
   registerSessionRoutes(app, options.accounts);
   if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);
-  else
+  else {
     app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect(options.publicUrl.path("/graphql")));
+  }
   await app.ready();
   return {
     app,

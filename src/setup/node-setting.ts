@@ -51,8 +51,9 @@ function parsePlace(name: string, place: string): NodeConfig | undefined {
   const [, bucket, path = "", query = ""] =
     /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(\/[^?#]*)?(?:\?([^#]*))?$/.exec(place) ?? [];
   const prefix = path.replace(/^\/+|\/+$/g, "");
-  if (bucket === undefined || !/^[\w./-]*$/.test(prefix) || /(^|\/)(\.{0,2})(\/|$)/.test(prefix || "-"))
+  if (bucket === undefined || !/^[\w./-]*$/.test(prefix) || /(^|\/)(\.{0,2})(\/|$)/.test(prefix || "-")) {
     return undefined;
+  }
   const options = new URLSearchParams(query);
   const known = [...options.keys()].every((key) => key === "endpoint" || key === "region");
   const endpoint = parseEndpoint(options.get("endpoint"));

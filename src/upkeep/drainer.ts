@@ -63,8 +63,9 @@ export class Drainer {
         const isDraining = () => this.isDraining(name);
         const drain = { signal: lease.signal, isDraining };
         const progress = await this.#drain(name, drain);
-        if (progress.moved > 0)
+        if (progress.moved > 0) {
           this.#context.log.info({ node: name, ...progress }, "chunks were moved off a draining node");
+        }
         if (progress.failed === 0) return;
         this.#context.log.error({ node: name, ...progress }, "chunks could not be moved off a draining node");
         this.#retryAt.set(name, performance.now() + RETRY_FAILED_MS);

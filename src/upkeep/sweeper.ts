@@ -26,8 +26,9 @@ export class Sweeper {
       LEASE,
       async (lease) => {
         await sweepChunks(this.#context, { ...options, signal: lease.signal });
-        for (const { name } of await this.#context.pool.usable())
+        for (const { name } of await this.#context.pool.usable()) {
           await this.#sweep(name, { ...options, signal: lease.signal });
+        }
       },
       { signal, restMs },
     );

@@ -186,6 +186,7 @@ test("what is asked for wrongly is told in a line, with exit code 2, and nothing
   expect(settings).toMatchObject({ code: 2, stderr: expect.stringContaining("REPLICAS=7 can't be used") });
   const help = await workspace.admin(["--help"]).ended;
   expect(help.code).toBe(0);
-  for (const word of ["status", "drain <node>", "quota <user> [bytes]", "130 Ctrl-C"])
+  for (const word of ["status", "drain <node>", "quota <user> [bytes]", "130 Ctrl-C"]) {
     expect(help.stdout).toContain(word);
+  }
 });

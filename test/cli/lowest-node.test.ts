@@ -27,10 +27,11 @@ async function stowage(...args: string[]): Promise<string> {
   const main = resolve(inject("buildFolder"), "programs/command.js");
   const child = spawn(lowestNode(), [main, ...args], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  for (const stream of [child.stdout, child.stderr])
+  for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (data) => {
       output += data;
     });
+  }
   expect(await once(child, "close"), output).toEqual([0, null]);
   return output;
 }

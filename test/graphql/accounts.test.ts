@@ -46,8 +46,9 @@ describe.each(dialects)("accounts on %s", (dialect) => {
   test("me: is null without a valid token", async () => {
     const { token } = await register(inputFor(newName()));
     const other = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
-    for (const wrong of [undefined, "", "x", other, token.toLowerCase(), `${token}A`])
+    for (const wrong of [undefined, "", "x", other, token.toLowerCase(), `${token}A`]) {
       expect(await me(wrong)).toBeNull();
+    }
     for (const authorization of [token, `Basic ${token}`, `Bearer ${token}, Bearer ${token}`]) {
       const response = await fetch(`${service.url}/graphql`, {
         method: "POST",
@@ -233,8 +234,9 @@ describe.each(dialects)("accounts on %s", (dialect) => {
       `mutation { createDownloadLink(fileId: "${id}") { id } }`,
       `mutation { revokeDownloadLink(id: "${id}") }`,
     ];
-    for (const operation of operations)
+    for (const operation of operations) {
       expect((await nobody.failure(operation)).code, operation).toBe("UNAUTHENTICATED");
+    }
     const chunk = await nobody.sendChunk(id, 0, Buffer.from("bytes"));
     expect(chunk.errors?.[0]?.extensions.code).toBe("UNAUTHENTICATED");
     expect((await nobody.download(id)).status).toBe(401);

@@ -134,8 +134,9 @@ describe.each(dialects)("files on %s", (dialect) => {
     expect(await page({ first: 2, after: second.pageInfo.endCursor })).toMatchObject({ nodes: [], totalCount: 3 });
     expect(await page({ first: 3 })).toMatchObject({ pageInfo: { hasNextPage: false } });
     expect(await page({ first: 0 })).toMatchObject({ nodes: [], totalCount: 3, pageInfo: { hasNextPage: true } });
-    for (const first of [-1, 501])
+    for (const first of [-1, 501]) {
       expect(await refusal({ first })).toMatchObject({ code: "BAD_USER_INPUT", field: "first" });
+    }
   });
 
   test("a cursor of another order, or no cursor at all, is refused", async () => {

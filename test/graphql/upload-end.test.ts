@@ -132,8 +132,9 @@ test("two instances on one MySQL database and the same folders take chunks of on
       const { id } = sessions[0];
       expect(new Set(sessions.map((session) => session.id)).size).toBe(1);
       const sending: Promise<GraphQLAnswer>[] = [];
-      for (const index of [0, 1, 2, 3])
+      for (const index of [0, 1, 2, 3]) {
         for (const client of clients) sending.push(client.sendChunk(id, index, chunk(index)));
+      }
       for (const answer of await Promise.all(sending)) dataOf(answer);
       const files = await Promise.all(clients.map(async (client) => dataOf(await client.complete(id)).completeUpload));
       expect(files[0]).toEqual(files[1]);

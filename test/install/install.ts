@@ -24,8 +24,9 @@ function run(command: string, args: readonly string[], cwd: string, env: NodeJS.
 }
 
 function expect(text: string, pattern: RegExp, isThere = true): void {
-  if (pattern.test(text) !== isThere)
+  if (pattern.test(text) !== isThere) {
     throw new Error(`${isThere ? "No" : "A"} ${pattern} in what was printed:\n${text}`);
+  }
 }
 
 /** What a clone has: nothing that was installed, built or stored. */
@@ -44,8 +45,9 @@ async function tools(folder: string, node: string, npm: string): Promise<NodeJS.
   const bin = join(folder, "bin");
   await mkdir(bin);
   await symlink(join(folder, "node_modules/node/bin/node"), join(bin, "node"));
-  for (const name of ["npm", "npx"])
+  for (const name of ["npm", "npx"]) {
     await symlink(join(folder, `node_modules/npm/bin/${name}-cli.js`), join(bin, name));
+  }
   const kept = ["HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS"];
   const settings = Object.entries(process.env).filter(
     ([name]) => kept.includes(name) || /^npm_config_(registry|cafile|cache)$/i.test(name),

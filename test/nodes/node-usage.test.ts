@@ -20,8 +20,9 @@ describe.each(dialects)("the usage of nodes on %s", (dialect) => {
       ...(index < 5000 ? [{ chunk: id, node: "node2" }] : []),
     ]);
     await database.transaction(async (em) => {
-      for (let from = 0; from < chunks.length; from += 1000)
+      for (let from = 0; from < chunks.length; from += 1000) {
         await em.insertMany(ChunkRecord, chunks.slice(from, from + 1000));
+      }
       for (let from = 0; from < replicas.length; from += 1000) {
         await em.insertMany(ReplicaRecord, replicas.slice(from, from + 1000));
       }

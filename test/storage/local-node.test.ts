@@ -261,8 +261,9 @@ describe("readPieces", () => {
     let yielded = 0;
     const reading = async () => {
       const range = { start: 0, end: 3 * SLAB_SIZE };
-      for await (const piece of readPieces(file as unknown as FileHandle, range, new SlabPool()))
+      for await (const piece of readPieces(file as unknown as FileHandle, range, new SlabPool())) {
         yielded += piece.length;
+      }
     };
     await expect(reading()).rejects.toThrow("EIO");
     expect(yielded).toBe(2 * SLAB_SIZE);

@@ -206,8 +206,9 @@ export class Scene {
   /** No chunk is left, nor a blob. */
   async clear(): Promise<void> {
     await this.database.transaction(async (em) => {
-      for (const table of ["file_chunks", "chunk_replicas", "chunks", "repairs"])
+      for (const table of ["file_chunks", "chunk_replicas", "chunks", "repairs"]) {
         await em.execute(`delete from ${table}`);
+      }
     });
     for (const { node } of this.locals.values()) {
       for await (const { id } of node.list()) await node.remove({ id });

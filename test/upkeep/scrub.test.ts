@@ -38,8 +38,9 @@ describe.each(dialects)("scrub on %s", (dialect) => {
     );
     await upkeep.repairer.run(noSignal);
     for (const blob of [flipped, lost, cut]) await scene.expectOn(blob, ["node1", "node2"]);
-    for (const node of ["node1", "node2"])
+    for (const node of ["node1", "node2"]) {
       expect(await upkeep.scrubber.scrubNode(node)).toMatchObject({ ...facts, badChunks: 0 });
+    }
     expect((await upkeep.status()).scrubs.map(({ node }) => node)).toEqual(["node1", "node2"]);
   });
 

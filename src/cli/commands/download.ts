@@ -42,8 +42,9 @@ export const downloadCommand: CommandModule<GlobalArguments, DownloadArguments> 
         await client.downloadTo(path, file.id, { ...options, overwrite: args.force });
       }
     } catch (error) {
-      if (signal.aborted && path !== undefined)
+      if (signal.aborted && path !== undefined) {
         display.note("Interrupted. The same command continues where it stopped.");
+      }
       throw signal.aborted ? signal.reason : error;
     } finally {
       task.end();

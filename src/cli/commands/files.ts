@@ -41,10 +41,11 @@ export const lsCommand: CommandModule<GlobalArguments, ListArguments> = {
       after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
     } while (after !== null && files.length < args.limit);
     if (args.json) for (const file of files) printJson(file);
-    else
+    else {
       printTable(
         files.map((file) => [file.id, formatBytes(file.size).padStart(10), time(file.completedAt), file.filename]),
       );
+    }
   },
 };
 

@@ -123,10 +123,11 @@ async function uploadOne(
     task.end();
     const { wasComplete } = upload;
     if (args.json) printJson({ path: shown, file, ...(wasComplete && { wasComplete }) });
-    else
+    else {
       display.result(
         `${file.id}  ${file.filename}  ${formatBytes(file.size)}${wasComplete ? "  (there already)" : ""}`,
       );
+    }
   } catch (error) {
     task.end();
     if (signal.aborted) return;

@@ -14,8 +14,9 @@ export interface DownloadToOptions extends DownloadOptions {
 /** Path at which a file's bytes are kept until they all are there. Its name tells which bytes: a file's never change. */
 function partPath(path: string, { id }: FileFieldsFragment): string {
   // It becomes a part of a path.
-  if (!/^[\w-]{1,64}$/.test(id))
+  if (!/^[\w-]{1,64}$/.test(id)) {
     throw new StowageError("UNEXPECTED_ANSWER", "The server gave the file an id that is none.");
+  }
   return join(dirname(path), `.stowage-${id}.part`);
 }
 

@@ -175,8 +175,9 @@ export class NodeSet implements StorageNode {
   async remove(blob: Pick<StoredBlob, "id" | "nodes">): Promise<void> {
     await everyOne(this.#named(blob), async (node) => {
       // One that is known to be down would make its caller wait for nothing.
-      if (this.#health.get(node.name)?.latest.state === "DOWN")
+      if (this.#health.get(node.name)?.latest.state === "DOWN") {
         throw new ServiceUnavailableError(`${node.name} is down`);
+      }
       await inTime(node.remove(blob), this.timeoutMs);
     });
   }

@@ -24,7 +24,8 @@ export async function pageFetch(input: RequestInfo | URL, init: PageInit = {}): 
 
 function send(input: RequestInfo | URL, init: PageInit & { headers: Headers }): Promise<Response> {
   const { onSent, method = "GET", headers, body, signal } = init;
-  if (onSent === undefined || !(body instanceof Uint8Array))
+  if (onSent === undefined || !(body instanceof Uint8Array)) {
     return fetch(input, { ...init, credentials: "same-origin" });
+  }
   return countedRequest(String(input), { method, headers, body: body as Uint8Array<ArrayBuffer>, signal, onSent });
 }

@@ -16,8 +16,9 @@ export async function uploadPicked(queue: UploadQueue, { files: picked, unreadab
   const failed = [...unreadable, ...added.unreadable];
   if (failed.length > 0) showToast(`The browser could not read ${andOthers(failed)}.`, { problem: true });
   const { already } = added;
-  if (already > 0)
+  if (already > 0) {
     showToast(`${count(already, "file")} of these ${already === 1 ? "is" : "are"} being uploaded already.`);
+  }
 }
 
 function andOthers([first = "", ...others]: readonly string[]): string {

@@ -109,8 +109,9 @@ describe("what can't be routed is refused with the headers of every answer", () 
 });
 
 test("an origin that CORS_ORIGINS doesn't name is told of in the log, once", async () => {
-  for (let i = 0; i < 3; i++)
+  for (let i = 0; i < 3; i++) {
     await fetch(`${service.url}/health/live`, { headers: { origin: "https://other.example" } });
+  }
   for (const origin of [ORIGIN, service.url]) await fetch(`${service.url}/health/live`, { headers: { origin } });
   const preflight = { origin: "https://asks-first.example", "access-control-request-method": "POST" };
   for (let i = 0; i < 2; i++) await fetch(`${service.url}/graphql`, { method: "OPTIONS", headers: preflight });

@@ -43,8 +43,9 @@ describe("the tus protocol", () => {
     expect(response.headers.get("access-control-allow-headers")).toBe("tus-resumable,upload-offset");
     const created = await tus.send("POST", "/tus", { "upload-length": "1", origin: "http://page.example" });
     const exposed = created.headers.get("access-control-expose-headers") ?? "";
-    for (const name of ["location", "upload-offset", "upload-expires", "tus-resumable"])
+    for (const name of ["location", "upload-offset", "upload-expires", "tus-resumable"]) {
       expect(exposed).toContain(name);
+    }
   });
 
   test.for([undefined, "0.2.2", "1.0.0, 1.0.0"])("Tus-Resumable %s is refused with 412", async (version) => {
