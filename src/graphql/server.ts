@@ -3,7 +3,7 @@ import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/dis
 import type { GraphQLSchema } from "graphql";
 import type { GraphQLContext } from "./context.ts";
 import { causeToLog, formatError, withoutSuggestions } from "./error-mapping.ts";
-import { complexityLimit, validationRules } from "./limits.ts";
+import { complexityLimit, validationRules } from "./operation-limits.ts";
 import { MAX_TOKENS } from "./request-limits.ts";
 
 const logErrors: ApolloServerPlugin<GraphQLContext> = {
