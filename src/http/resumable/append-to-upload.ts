@@ -8,7 +8,7 @@ import { checkLength, declaredLength } from "./upload-length.ts";
 import { completedUpload, inconsistentLength, mismatchingOffset } from "./upload-problem.ts";
 
 /** PATCH: section 4.4, "Upload Append". */
-export async function appendToUpload(resumable: SequentialRequest): Promise<FastifyReply> {
+export async function appendToResumableUpload(resumable: SequentialRequest): Promise<FastifyReply> {
   const { request, reply, user, body, services } = resumable;
   body.checkType(PARTIAL_UPLOAD);
   const offset = integerItem(request, "upload-offset");

@@ -10,7 +10,7 @@ import { answerComplete } from "./upload-answer.ts";
 import { checkLength, declaredLength } from "./upload-length.ts";
 
 /** POST: section 4.2, "Upload Creation". */
-export async function createUpload(resumable: SequentialRequest): Promise<FastifyReply> {
+export async function createResumableUpload(resumable: SequentialRequest): Promise<FastifyReply> {
   const { request, reply, user, services } = resumable;
   const isLast = booleanItem(request, "upload-complete");
   if (isLast === undefined) throw new BadUserInputError("upload-complete", "Send Upload-Complete as ?0 or ?1.");

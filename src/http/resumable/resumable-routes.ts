@@ -10,13 +10,19 @@ import {
   type SequentialHandler,
   type SequentialServices,
 } from "../sequential/sequential.ts";
-import { appendToUpload } from "./append-to-upload.ts";
+import { appendToResumableUpload } from "./append-to-upload.ts";
 import { cancelUpload } from "./cancel-upload.ts";
-import { createUpload } from "./create-upload.ts";
+import { createResumableUpload } from "./create-upload.ts";
 import { PARTIAL_UPLOAD, uploadLimit } from "./resumable-headers.ts";
-import { appendSchema, cancelSchema, createSchema, optionsSchema, statusSchema } from "./resumable-schema.ts";
+import {
+  resumableAppendSchema,
+  resumableCancelSchema,
+  resumableCreateSchema,
+  resumableOptionsSchema,
+  resumableStatusSchema,
+} from "./resumable-schema.ts";
 import { PROBLEM_JSON, UploadProblem } from "./upload-problem.ts";
-import { tellStatus } from "./upload-status.ts";
+import { tellResumableStatus } from "./upload-status.ts";
 
 /** Statuses that the draft gives to codes, unlike the rest of the REST side. */
 const STATUSES: Partial<Record<ErrorCode, number>> = { UPLOAD_CLOSED: 410 };
@@ -32,10 +38,10 @@ const COLLECTION = "/uploads/resumable";
 const RESOURCE = "/uploads/resumable/:id";
 
 const routes: Route[] = [
-  { method: "POST", url: COLLECTION, schema: createSchema, handle: createUpload },
-  { method: "HEAD", url: RESOURCE, schema: statusSchema, handle: tellStatus },
-  { method: "PATCH", url: RESOURCE, schema: appendSchema, handle: appendToUpload },
-  { method: "DELETE", url: RESOURCE, schema: cancelSchema, handle: cancelUpload },
+  { method: "POST", url: COLLECTION, schema: resumableCreateSchema, handle: createResumableUpload },
+  { method: "HEAD", url: RESOURCE, schema: resumableStatusSchema, handle: tellResumableStatus },
+  { method: "PATCH", url: RESOURCE, schema: resumableAppendSchema, handle: appendToResumableUpload },
+  { method: "DELETE", url: RESOURCE, schema: resumableCancelSchema, handle: cancelUpload },
 ];
 
 /** Resumable uploads for HTTP, draft-ietf-httpbis-resumable-upload; comments name its sections. */
@@ -60,7 +66,13 @@ export function registerResumable(app: FastifyInstance, accounts: AccountService
       scope.route({ ...route, handler, config, ...documentationOnly });
     }
     const tell = (_request: FastifyRequest, reply: FastifyReply) => reply.code(204).send();
-    scope.route({ method: "OPTIONS", url: COLLECTION, schema: optionsSchema, handler: tell, ...documentationOnly });
+    scope.route({
+      method: "OPTIONS",
+      url: COLLECTION,
+      schema: resumableOptionsSchema,
+      handler: tell,
+      ...documentationOnly,
+    });
     scope.route({ method: "OPTIONS", url: RESOURCE, schema: hidden(), handler: tell, ...documentationOnly });
   });
 }

@@ -21,7 +21,7 @@ const complete = text("?1 when the file ends with these bytes, ?0 when more will
 const length = text("Bytes of the whole file, where they are known");
 const interop = text("8: then interim responses 104 tell the upload's URL and how far it is kept");
 
-export const createSchema: FastifySchema = {
+export const resumableCreateSchema: FastifySchema = {
   ...common,
   summary: "Begins a resumable upload, with all or some of its bytes or none",
   description:
@@ -48,14 +48,14 @@ export const createSchema: FastifySchema = {
   },
 };
 
-export const optionsSchema: FastifySchema = {
+export const resumableOptionsSchema: FastifySchema = {
   ...common,
   security: [],
   summary: "Whether resumable uploads are served, and their limits",
   response: { 204: noBody("Accept-Patch and Upload-Limit tell") },
 };
 
-export const statusSchema: FastifySchema = {
+export const resumableStatusSchema: FastifySchema = {
   ...onUpload,
   summary: "How far a resumable upload is",
   response: {
@@ -65,7 +65,7 @@ export const statusSchema: FastifySchema = {
   },
 };
 
-export const appendSchema: FastifySchema = {
+export const resumableAppendSchema: FastifySchema = {
   ...onUpload,
   summary: "Adds bytes to the end of a resumable upload",
   description:
@@ -95,7 +95,7 @@ export const appendSchema: FastifySchema = {
   },
 };
 
-export const cancelSchema: FastifySchema = {
+export const resumableCancelSchema: FastifySchema = {
   ...onUpload,
   summary: "Aborts a resumable upload",
   response: {

@@ -3,7 +3,12 @@ import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 import { stateHeaders } from "./resumable-headers.ts";
 
 /** HEAD: section 4.3, "Offset Retrieval". */
-export async function tellStatus({ request, reply, user, services }: SequentialRequest): Promise<FastifyReply> {
+export async function tellResumableStatus({
+  request,
+  reply,
+  user,
+  services,
+}: SequentialRequest): Promise<FastifyReply> {
   const upload = await services.appends.findSettled(user, uploadId(request));
   const length = upload.sizeKnown && { "upload-length": String(upload.size) };
   const headers = { ...stateHeaders(upload, services.maxFileSize), ...length, "cache-control": "no-store" };

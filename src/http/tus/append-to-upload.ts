@@ -5,7 +5,7 @@ import { checksumClaim, integerHeader, OFFSET_OCTET_STREAM, progressHeaders } fr
 import { isFinal } from "./upload-concat.ts";
 
 /** PATCH: sections "PATCH", "Checksum" and, for the length that comes late, "Creation". */
-export async function appendToUpload({
+export async function appendToTusUpload({
   request,
   reply,
   user,

@@ -10,7 +10,7 @@ import { parseConcat } from "./upload-concat.ts";
 import { type NamedContent, parseMetadata } from "./upload-metadata.ts";
 
 /** POST: sections "Creation", "Creation With Upload" and "Concatenation". */
-export async function createUpload(tus: SequentialRequest): Promise<FastifyReply> {
+export async function createTusUpload(tus: SequentialRequest): Promise<FastifyReply> {
   const { request, reply, user, services, body } = tus;
   const named = parseMetadata(header(request, "upload-metadata"));
   const concat = parseConcat(header(request, "upload-concat"));

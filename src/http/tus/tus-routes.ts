@@ -13,12 +13,18 @@ import {
   type SequentialServices,
 } from "../sequential/sequential.ts";
 import { StatusError } from "../status-error.ts";
-import { appendToUpload } from "./append-to-upload.ts";
-import { createUpload } from "./create-upload.ts";
+import { appendToTusUpload } from "./append-to-upload.ts";
+import { createTusUpload } from "./create-upload.ts";
 import { terminateUpload } from "./terminate-upload.ts";
 import { namingHeader, TUS_EXTENSIONS, TUS_VERSION } from "./tus-headers.ts";
-import { appendSchema, createSchema, optionsSchema, statusSchema, terminateSchema } from "./tus-schema.ts";
-import { tellStatus } from "./upload-status.ts";
+import {
+  tusAppendSchema,
+  tusCreateSchema,
+  tusOptionsSchema,
+  tusStatusSchema,
+  tusTerminateSchema,
+} from "./tus-schema.ts";
+import { tellTusStatus } from "./upload-status.ts";
 
 /** Statuses that tus gives to codes, unlike the rest of the REST side. */
 const STATUSES: Partial<Record<ErrorCode, number>> = { UPLOAD_CLOSED: 410, CHUNK_DIGEST_MISMATCH: 460 };
@@ -33,16 +39,16 @@ interface Resource {
 const resources: Resource[] = [
   {
     url: "/tus",
-    handlers: { POST: createUpload },
-    schemas: { POST: createSchema, OPTIONS: optionsSchema },
+    handlers: { POST: createTusUpload },
+    schemas: { POST: tusCreateSchema, OPTIONS: tusOptionsSchema },
   },
   {
     url: "/tus/:id",
-    handlers: { HEAD: tellStatus, PATCH: appendToUpload, DELETE: terminateUpload },
+    handlers: { HEAD: tellTusStatus, PATCH: appendToTusUpload, DELETE: terminateUpload },
     schemas: {
-      HEAD: statusSchema,
-      PATCH: appendSchema,
-      DELETE: terminateSchema,
+      HEAD: tusStatusSchema,
+      PATCH: tusAppendSchema,
+      DELETE: tusTerminateSchema,
       OPTIONS: hidden(),
       POST: hidden(),
     },

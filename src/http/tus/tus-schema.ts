@@ -25,7 +25,7 @@ const refusedBytes = {
 };
 const checksum = text("An algorithm, a space and the checksum of the body in Base64");
 
-export const createSchema: FastifySchema = {
+export const tusCreateSchema: FastifySchema = {
   ...common,
   summary: "Begins a tus upload",
   description:
@@ -53,14 +53,14 @@ export const createSchema: FastifySchema = {
   },
 };
 
-export const optionsSchema: FastifySchema = {
+export const tusOptionsSchema: FastifySchema = {
   ...common,
   security: [],
   summary: "What this server can do of tus",
   response: { 204: noBody("Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm tell") },
 };
 
-export const statusSchema: FastifySchema = {
+export const tusStatusSchema: FastifySchema = {
   ...onUpload,
   summary: "How far a tus upload is",
   headers: { type: "object", properties: resumable },
@@ -71,7 +71,7 @@ export const statusSchema: FastifySchema = {
   },
 };
 
-export const appendSchema: FastifySchema = {
+export const tusAppendSchema: FastifySchema = {
   ...onUpload,
   summary: "Adds bytes to the end of a tus upload",
   description:
@@ -98,7 +98,7 @@ export const appendSchema: FastifySchema = {
   },
 };
 
-export const terminateSchema: FastifySchema = {
+export const tusTerminateSchema: FastifySchema = {
   ...onUpload,
   summary: "Aborts a tus upload, or deletes the file that it became",
   headers: { type: "object", properties: resumable },
