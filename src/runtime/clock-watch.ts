@@ -46,7 +46,10 @@ export class ClockWatch {
 
   /** Milliseconds since 1970: the wall clock's, or, where that was set back, as it would be had it only gone on. */
   get latest(): number {
-    return Math.max(Date.now(), this.#startedAt + performance.now());
+    const wall = Date.now();
+    const steady = this.#startedAt + performance.now();
+    // A daemon that keeps the clock right moves it a little, too.
+    return steady - wall > JUMP_MS ? steady : wall;
   }
 
   /** Counts as a jump what was found otherwise. */
