@@ -44,9 +44,8 @@ export class ClockWatch {
     return this.jumps === 0 || this.#quietTicks * TICK_MS >= forMs;
   }
 
-  /** Milliseconds since 1970: the wall clock's, or, where that was set back, as it would be had it only gone on. */
-  get latest(): number {
-    const wall = Date.now();
+  /** Gives the milliseconds since 1970: the wall clock's, or, where that was set back, as it would be had it only gone on. */
+  latest(wall = Date.now()): number {
     const steady = this.#startedAt + performance.now();
     // A daemon that keeps the clock right moves it a little, too.
     return steady - wall > JUMP_MS ? steady : wall;

@@ -228,7 +228,7 @@ export class AppendService {
 
   async #record(upload: FileRecord, stored: readonly WrittenChunk[], written: readonly OpenChunk[]): Promise<void> {
     const drop = () => Promise.all(written.map((chunk) => chunk.abort()));
-    const expiresAt = new Date(clockWatch.latest + this.#options.expiryMs);
+    const expiresAt = new Date(clockWatch.latest() + this.#options.expiryMs);
     let isAppended: boolean;
     try {
       isAppended = await appendChunks(this.#database, this.#quotas, upload, stored, expiresAt);

@@ -96,7 +96,7 @@ export class ChunkService {
     }
     // An error from here on says nothing of what was committed: the row may be there, and then it needs the blob. If it
     // is not, the blob is an orphan for the sweeper.
-    const outcome = await recordChunk(this.#database, upload, stored, new Date(clockWatch.latest + this.#expiryMs));
+    const outcome = await recordChunk(this.#database, upload, stored, new Date(clockWatch.latest() + this.#expiryMs));
     if (outcome === "added") return upload;
     await chunk.abort();
     return this.#explain(user, uploadId, sent.index, stored);

@@ -84,7 +84,7 @@ export function newUpload(em: EntityManager, user: UserRecord, plan: UploadPlan,
     digest: null,
     createdAt: new Date(now),
     completedAt: null,
-    expiresAt: new Date(clockWatch.latest + expiryMs),
+    expiresAt: new Date(clockWatch.latest(now) + expiryMs),
     freedAt: null,
   });
 }
