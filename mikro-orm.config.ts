@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { defineConfig, type Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
-import { AccessTokenRecord } from "./src/accounts/access-token-record.ts";
+import { AccessTokenRecord } from "./src/access/session-record.ts";
 import { UserRecord } from "./src/accounts/user-record.ts";
 import { EmbeddedDriver } from "./src/database/embedded-connection.ts";
 import { mysqlMigrations } from "./src/database/migrations/mysql/index.ts";

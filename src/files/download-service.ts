@@ -1,4 +1,4 @@
-import type { AccountService } from "../accounts/account-service.ts";
+import type { AccountService } from "../access/sign-in-service.ts";
 import type { Database } from "../database/database.ts";
 import { DataUnavailableError, InvalidTokenError, NotFoundError, UnauthenticatedError } from "../errors.ts";
 import { FileRecord } from "../metadata/file-record.ts";

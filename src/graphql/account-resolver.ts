@@ -1,5 +1,5 @@
 import { Arg, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from "type-graphql";
-import type { AccountService } from "../accounts/account-service.ts";
+import type { AccountService } from "../access/sign-in-service.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import { UnauthenticatedError } from "../errors.ts";
 import { AuthPayload, LoginInput, RegisterInput, UserStorageType, UserType } from "./account-types.ts";

@@ -1,6 +1,6 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from "type-graphql";
-import type { SignedIn } from "../accounts/account-service.ts";
+import type { SignedIn } from "../access/sign-in-service.ts";
 import type { StorageUsage } from "../accounts/quota-service.ts";
 import { roles, type UserRecord } from "../accounts/user-record.ts";
 

@@ -1,7 +1,7 @@
 import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { AccountService } from "../accounts/account-service.ts";
+import type { AccountService } from "../access/sign-in-service.ts";
 import { ApiError } from "../errors.ts";
 import { requestToken } from "../http/auth/request-token.ts";
 import { expectBody, inTimeOrCut } from "../http/body/parsed-body.ts";

@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import { v7 as uuidv7 } from "uuid";
-import type { AccountService } from "../accounts/account-service.ts";
+import type { AccountService } from "../access/sign-in-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { registerSessionRoutes } from "./auth/session-routes.ts";
 import { refuseCodings } from "./body/content-labels.ts";

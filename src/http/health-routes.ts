@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { AccountService } from "../accounts/account-service.ts";
+import type { AccountService } from "../access/sign-in-service.ts";
 import type { NodeReport } from "../storage/node-report.ts";
 import { NODE_KINDS } from "../storage/storage-node.ts";
 import { requestToken } from "./auth/request-token.ts";

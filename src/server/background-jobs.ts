@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { AccountService } from "../accounts/account-service.ts";
+import type { AccountService } from "../access/sign-in-service.ts";
 import { mayExpire } from "../database/database-clock.ts";
 import { Freer, forgetClosedFiles } from "../files/freeing.ts";
 import type { Job } from "../setup/job-runner.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { AccountService } from "../accounts/account-service.ts";
+import { AccountService } from "../access/sign-in-service.ts";
 import { Passwords } from "../accounts/password-hashing.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
 import { distrustAfterAbsence, refuseOtherClock } from "../database/database-clock.ts";

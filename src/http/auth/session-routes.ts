@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { AccountService, SignedIn } from "../../accounts/account-service.ts";
+import type { AccountService, SignedIn } from "../../access/sign-in-service.ts";
 import { ApiError, BadUserInputError } from "../../errors.ts";
 import { expectBody } from "../body/parsed-body.ts";
 import { clientOf } from "../connections/client-address.ts";

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import type { AccountService } from "../../accounts/account-service.ts";
+import type { AccountService } from "../../access/sign-in-service.ts";
 import type { UserRecord } from "../../accounts/user-record.ts";
 import { InvalidTokenError, UnauthenticatedError } from "../../errors.ts";
 import { requestToken } from "./request-token.ts";

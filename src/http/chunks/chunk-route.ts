@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { parseDictionary } from "structured-headers";
-import type { AccountService } from "../../accounts/account-service.ts";
+import type { AccountService } from "../../access/sign-in-service.ts";
 import { BadUserInputError } from "../../errors.ts";
 import { MAX_CHUNK_SIZE } from "../../uploads/chunk-plan.ts";
 import type { ChunkService } from "../../uploads/chunk-service.ts";

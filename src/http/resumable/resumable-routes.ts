@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
-import type { AccountService } from "../../accounts/account-service.ts";
+import type { AccountService } from "../../access/sign-in-service.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { keepBodyAsStream } from "../body/content-labels.ts";
 import { handleError } from "../error-mapping.ts";

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { AccountService } from "../../accounts/account-service.ts";
+import type { AccountService } from "../../access/sign-in-service.ts";
 import type { UserRecord } from "../../accounts/user-record.ts";
 import type { FileService } from "../../files/file-service.ts";
 import type { AppendService } from "../../uploads/append-service.ts";

@@ -1,5 +1,5 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import { UserRecord } from "./user-record.ts";
+import { UserRecord } from "../accounts/user-record.ts";
 
 export const AccessTokenRecord = defineEntity({
   name: "AccessTokenRecord",

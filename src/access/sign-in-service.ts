@@ -4,12 +4,12 @@ import { v7 as uuidv7 } from "uuid";
 import type { Database, EntityManager } from "../database/database.ts";
 import { deleteInSteps } from "../database/delete-in-steps.ts";
 import { ApiError, BadUserInputError, UnauthenticatedError } from "../errors.ts";
-import { AccessTokenRecord } from "./access-token-record.ts";
-import type { Passwords } from "./password-hashing.ts";
-import { checkAttempt } from "./password-rules.ts";
-import { checkRegistration, type Registration } from "./registration.ts";
-import { RegistrationLimit } from "./registration-limit.ts";
-import { UserRecord } from "./user-record.ts";
+import { AccessTokenRecord } from "./session-record.ts";
+import type { Passwords } from "../accounts/password-hashing.ts";
+import { checkAttempt } from "../accounts/password-rules.ts";
+import { checkRegistration, type Registration } from "../accounts/registration.ts";
+import { RegistrationLimit } from "../accounts/registration-limit.ts";
+import { UserRecord } from "../accounts/user-record.ts";
 
 const TOKEN_PREFIX = "stw_";
 const TOKEN_BYTES = 32;
