@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { defineConfig, type Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
-import { AccessTokenRecord } from "./src/access/session-record.ts";
+import { ApiKeyRecord } from "./src/access/api-key-record.ts";
+import { SessionRecord } from "./src/access/session-record.ts";
 import { UserRecord } from "./src/accounts/user-record.ts";
 import { EmbeddedDriver } from "./src/database/embedded-connection.ts";
 import { mysqlMigrations } from "./src/database/migrations/mysql/index.ts";
@@ -28,7 +29,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const common = {
   entities: [
     UserRecord,
-    AccessTokenRecord,
+    SessionRecord,
+    ApiKeyRecord,
     FileRecord,
     ChunkRecord,
     ReplicaRecord,

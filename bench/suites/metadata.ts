@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import { databaseOptions } from "../../mikro-orm.config.ts";
+import type { Principal } from "../../src/access/principal.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import type { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database } from "../../src/database/database.ts";
@@ -11,6 +12,7 @@ import type { StorageNode } from "../../src/storage/storage-node.ts";
 import { ChunkService } from "../../src/uploads/chunk-service.ts";
 import { UploadService } from "../../src/uploads/upload-service.ts";
 import { MySqlServer } from "../../test/support/mysql-server.ts";
+import { sessionOf } from "../../test/support/principal.ts";
 import { printTable } from "../compare.ts";
 import { median } from "../measure.ts";
 
@@ -42,7 +44,7 @@ const hex = (bytes: Buffer) => `x'${bytes.toString("hex")}'`;
 async function populate(
   database: Database,
   files: number,
-): Promise<{ user: UserRecord; uploadId: string; ids: string[] }> {
+): Promise<{ principal: Principal; uploadId: string; ids: string[] }> {
   const sqlite = database.dialect === "sqlite";
   const date = sqlite ? String(Date.now()) : "'2026-11-22 00:00:00.000'";
   const user = { id: uuidv7() } as UserRecord;
@@ -73,14 +75,14 @@ async function populate(
   );
   await insertRows(database, "chunk_replicas", CHUNKS, (index) => `'${chunkIds[index]}','node1'`);
   await insertRows(database, "file_chunks", CHUNKS, (index) => `'${uploadId}',${index * CHUNK},'${chunkIds[index]}'`);
-  return { user, uploadId, ids: own };
+  return { principal: sessionOf(user), uploadId, ids: own };
 }
 
 type Timings = Record<string, number>;
 
 /** Milliseconds of each operation, medians. */
 async function time(database: Database, files: number): Promise<Timings> {
-  const { user, uploadId, ids } = await populate(database, files);
+  const { principal, uploadId, ids } = await populate(database, files);
   const limits = { defaultChunkSize: CHUNK, maxFileSize: 2 ** 43, expiryMs: 1e9, resumeKeyExpiryMs: 1e9 };
   const uploads = new UploadService(database, new QuotaService(database, null), limits, () => {});
   const chunks = new ChunkService(database, nowhere, 1e9);
@@ -96,37 +98,39 @@ async function time(database: Database, files: number): Promise<Timings> {
     timings[name] = median(taken);
   }
 
-  const upload = await uploads.begin(user, { filename: "x", size: 1000 * CHUNK });
+  const upload = await uploads.begin(principal, { filename: "x", size: 1000 * CHUNK });
   const body = Buffer.alloc(CHUNK);
-  await of("beginUpload", TIMES, (index) => uploads.begin(user, { filename: "x", size: 1, resumeKey: String(index) }));
+  await of("beginUpload", TIMES, (index) =>
+    uploads.begin(principal, { filename: "x", size: 1, resumeKey: String(index) }),
+  );
   await of("uploadChunk, 64 KiB", TIMES, (index) =>
-    chunks.store(user, upload.id, {
+    chunks.store(principal, upload.id, {
       index: index * 2,
       open: async function* () {
         yield body;
       },
     }),
   );
-  await of("files, first page", TIMES, () => service.list(user, { first: 50, orderBy: "FILENAME_ASC" }));
-  const total = async () => (await service.list(user, { first: 0, orderBy: "CREATED_AT_DESC" })).totalCount();
+  await of("files, first page", TIMES, () => service.list(principal, { first: 50, orderBy: "FILENAME_ASC" }));
+  const total = async () => (await service.list(principal, { first: 0, orderBy: "CREATED_AT_DESC" })).totalCount();
   await of("files, totalCount", TIMES, total);
   // A page deep in the listing: the cursor of an entry in its middle.
   const middle = { id: ids[Math.floor(ids.length / 2)] };
   const inner = Buffer.from(JSON.stringify([middle.id])).toString("base64url");
   const after = Buffer.from(`CREATED_AT_DESC:${inner}`).toString("base64url");
-  await of("files, deep page", TIMES, () => service.list(user, { first: 50, after, orderBy: "CREATED_AT_DESC" }));
+  await of("files, deep page", TIMES, () => service.list(principal, { first: 50, after, orderBy: "CREATED_AT_DESC" }));
   const key = Buffer.from(JSON.stringify(["file 8", middle.id])).toString("base64url");
   const afterKey = Buffer.from(`FILENAME_ASC:${key}`).toString("base64url");
   await of("files, deep page by filename", TIMES, () =>
-    service.list(user, { first: 50, after: afterKey, orderBy: "FILENAME_ASC" }),
+    service.list(principal, { first: 50, after: afterKey, orderBy: "FILENAME_ASC" }),
   );
-  const partial = await uploads.find(user, upload.id);
+  const partial = await uploads.find(principal, upload.id);
   if (partial !== null) await of("missing, 50 gaps of 1,000 chunks", TIMES, () => uploads.missing(partial));
   await of("a range in the middle of 100,000 chunks", TIMES, () =>
     database.read((em) => readManifestAt(em, uploadId, (CHUNKS / 2) * CHUNK + 5, 64)),
   );
-  await of("deleteFile", TIMES, (index) => service.delete(user, ids[index] as string));
-  await of("completeUpload of 100,000 chunks", 1, () => uploads.complete(user, uploadId, null));
+  await of("deleteFile", TIMES, (index) => service.delete(principal, ids[index] as string));
+  await of("completeUpload of 100,000 chunks", 1, () => uploads.complete(principal, uploadId, null));
   return timings;
 }
 

@@ -1,8 +1,8 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 import { UserRecord } from "../accounts/user-record.ts";
 
-export const AccessTokenRecord = defineEntity({
-  name: "AccessTokenRecord",
+export const SessionRecord = defineEntity({
+  name: "SessionRecord",
   tableName: "access_tokens",
   properties: {
     id: p.uuid().primary(),
@@ -12,6 +12,10 @@ export const AccessTokenRecord = defineEntity({
     createdAt: p.datetime(3),
     expiresAt: p.datetime(3).index(),
     lastUsedAt: p.datetime(3).nullable(),
+    /** IP address of the last use. */
+    lastUsedFrom: p.string().length(45).nullable(),
+    /** User-Agent header of who signed in. */
+    userAgent: p.string().length(255).nullable(),
   },
 });
-export type AccessTokenRecord = InferEntity<typeof AccessTokenRecord>;
+export type SessionRecord = InferEntity<typeof SessionRecord>;

@@ -1,57 +1,49 @@
-import { createHash, randomBytes } from "node:crypto";
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
-import type { Database, EntityManager } from "../database/database.ts";
-import { deleteInSteps } from "../database/delete-in-steps.ts";
-import { ApiError, BadUserInputError, UnauthenticatedError } from "../errors.ts";
-import { AccessTokenRecord } from "./session-record.ts";
 import type { Passwords } from "../accounts/password-hashing.ts";
-import { checkAttempt } from "../accounts/password-rules.ts";
+import { checkAttempt, checkChosen } from "../accounts/password-rules.ts";
 import { checkRegistration, type Registration } from "../accounts/registration.ts";
 import { RegistrationLimit } from "../accounts/registration-limit.ts";
 import { UserRecord } from "../accounts/user-record.ts";
+import type { Database } from "../database/database.ts";
+import { ApiError, BadUserInputError, UnauthenticatedError } from "../errors.ts";
+import type { ApiKeys } from "./api-keys.ts";
+import type { Caller } from "./caller.ts";
+import { allowSession, type Principal } from "./principal.ts";
+import type { Sessions, SignedIn } from "./sessions.ts";
 
-const TOKEN_PREFIX = "stw_";
-const TOKEN_BYTES = 32;
-const TOKEN_FORM = /^stw_[A-Za-z0-9_-]{43}$/;
-/** `lastUsedAt` is as exact as this, so that reading doesn't write each time. */
-const LAST_USED_PRECISION_MS = 60_000;
-
-// Written by hand, because it runs for every request.
-const SIGNED_IN = `
-  select user.*, token.id as token_id, coalesce(token.last_used_at < ?, 1) as token_stale
-  from access_tokens token join users user on user.id = token.user_id
-  where token.token_hash = ? and token.expires_at > ?`;
-
-export interface SignedIn {
-  /** Shown this once. */
-  token: string;
-  expiresAt: Date;
-  user: UserRecord;
-}
-
-export interface AccountOptions {
+export interface SignInOptions {
   registrationOpen: boolean;
-  tokenExpiryMs: number;
-  /** What each user has at most; the oldest go. No bound when left out. */
-  maxTokens?: number;
   /** Accounts that an address makes in an hour; no bound when left out. */
   registrationsPerHour?: number;
 }
 
-function hashToken(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
+export interface PasswordChange {
+  currentPassword: string;
+  newPassword: string;
+  /** Whether other sessions and the API keys stay. */
+  keepOthers?: boolean | null | undefined;
 }
 
-export class AccountService {
+/** Lets people in by their passwords. */
+export class SignInService {
   readonly #database: Database;
   readonly #passwords: Passwords;
-  readonly #options: AccountOptions;
+  readonly #sessions: Sessions;
+  readonly #keys: ApiKeys;
+  readonly #options: SignInOptions;
   readonly #registrations: RegistrationLimit;
 
-  constructor(database: Database, passwords: Passwords, options: AccountOptions) {
+  constructor(
+    database: Database,
+    passwords: Passwords,
+    { sessions, keys }: { sessions: Sessions; keys: ApiKeys },
+    options: SignInOptions,
+  ) {
     this.#database = database;
     this.#passwords = passwords;
+    this.#sessions = sessions;
+    this.#keys = keys;
     this.#options = options;
     this.#registrations = new RegistrationLimit(options.registrationsPerHour ?? Number.POSITIVE_INFINITY);
   }
@@ -59,19 +51,18 @@ export class AccountService {
   /**
    * Makes an account and signs in. The same registration again, password and all, signs in: the answer to the first
    * may have been lost.
-   * @param client whose turn it has to be, such as an address
    * @throws ApiError CONFLICT with the `field` that is taken, FORBIDDEN while registration is closed
    */
-  async register(input: Registration, client: string): Promise<SignedIn> {
+  async register(input: Registration, caller: Caller): Promise<SignedIn> {
     if (!this.#options.registrationOpen) {
       throw new ApiError("FORBIDDEN", "Registration is closed on this server. Ask its operator for an account.");
     }
     const { usernameKey, emailKey } = checkRegistration(input);
     const taken = await this.#taken(usernameKey, emailKey);
-    if (taken !== null) return this.#registerAgain(taken, { ...input, usernameKey, emailKey }, client);
+    if (taken !== null) return this.#registerAgain(taken, { ...input, usernameKey, emailKey }, caller);
 
-    this.#registrations.count(client);
-    const passwordHash = await this.#passwords.hash(input.password, client);
+    this.#registrations.count(caller.client);
+    const passwordHash = await this.#passwords.hash(input.password, caller.client);
     const { username, email } = input;
     const createdAt = new Date();
     const user = {
@@ -87,21 +78,18 @@ export class AccountService {
     try {
       return await this.#database.transaction(async (em) => {
         await em.insert(UserRecord, user);
-        return this.#issueToken(em, user as UserRecord);
+        return this.#sessions.begin(em, user as UserRecord, caller);
       });
     } catch (error) {
       if (!(error instanceof UniqueConstraintViolationException)) throw error;
       const winner = await this.#taken(usernameKey, emailKey);
       if (winner === null) throw error;
-      return this.#registerAgain(winner, { ...input, usernameKey, emailKey }, client);
+      return this.#registerAgain(winner, { ...input, usernameKey, emailKey }, caller);
     }
   }
 
-  /**
-   * @param login a username or an email address, in any case
-   * @param client whose turn it has to be, such as an address
-   */
-  async login(login: string, password: string, client: string): Promise<SignedIn> {
+  /** @param login a username or an email address, in any case */
+  async login(login: string, password: string, caller: Caller): Promise<SignedIn> {
     if (login.length > 254 || login.includes("\0")) {
       throw new BadUserInputError("login", "login accepts a username or an email address.");
     }
@@ -111,48 +99,36 @@ export class AccountService {
     const user = await this.#database.read((em) =>
       em.findOne(UserRecord, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
     );
-    const matches = await this.#passwords.verify(user?.passwordHash, password, client);
+    const matches = await this.#passwords.verify(user?.passwordHash, password, caller.client);
     if (user === null || !matches) {
       throw new UnauthenticatedError("There is no user with this name or email address and this password.");
     }
-    return this.#database.transaction((em) => this.#issueToken(em, user));
+    return this.#database.transaction((em) => this.#sessions.begin(em, user, caller));
   }
 
-  /** Revokes the token; one that is not valid, or not any more, isn't an error. */
-  async logout(token: string): Promise<void> {
-    await this.#database.transaction((em) => em.nativeDelete(AccessTokenRecord, { tokenHash: hashToken(token) }));
-  }
-
-  /** The user whom the token signs in; null when it is not valid. */
-  async authenticate(token: string): Promise<UserRecord | null> {
-    if (!TOKEN_FORM.test(token)) return null;
-    const now = new Date();
-    const stale = new Date(now.getTime() - LAST_USED_PRECISION_MS);
-    const found = await this.#database.read(async (em) => {
-      type Row = { token_id: string; token_stale: number };
-      const [row] = await em.execute<Row[]>(SIGNED_IN, [stale, hashToken(token), now]);
-      return (
-        row && { user: em.map(UserRecord, row as never), tokenId: row.token_id, isStale: Number(row.token_stale) === 1 }
-      );
-    });
-    if (found === undefined) return null;
-    if (found.isStale) {
-      // Nobody waits for it: who only reads can do so while nothing can be written.
-      const written = this.#database.transaction((em) =>
-        em.nativeUpdate(AccessTokenRecord, { id: found.tokenId }, { lastUsedAt: now }),
-      );
-      written.catch(() => {});
+  /**
+   * Changes the password, and ends all other sessions and all API keys unless it is told not to: whoever stole one is out.
+   * @throws ApiError BAD_USER_INPUT for `currentPassword` that isn't the password, and for `newPassword` that may not be chosen
+   */
+  async changePassword(principal: Principal, change: PasswordChange, caller: Caller): Promise<void> {
+    const { currentPassword, newPassword, keepOthers = false } = change;
+    const { id, username, email, passwordHash } = allowSession(principal);
+    const prepared = checkNew(newPassword, { username, email });
+    checkAttempt(currentPassword);
+    if (!(await this.#passwords.verify(passwordHash, currentPassword, caller.client))) {
+      // The answer to the first may have been lost.
+      if (await this.#passwords.verify(passwordHash, prepared, caller.client)) return;
+      throw new BadUserInputError("currentPassword", "currentPassword is not your password.");
     }
-    return found.user as UserRecord;
-  }
-
-  async removeExpiredTokens(): Promise<void> {
-    const expired = { expiresAt: { $lte: new Date() } };
-    await deleteInSteps(
-      this.#database,
-      async (em, limit) => (await em.find(AccessTokenRecord, expired, { fields: ["id"], limit })).map(({ id }) => id),
-      (em, ids) => em.nativeDelete(AccessTokenRecord, { id: { $in: ids } }),
-    );
+    const hash = await this.#passwords.hash(prepared, caller.client);
+    await this.#database.transaction(async (em) => {
+      // By the old hash: of two changes at once, one wins.
+      const changed = await em.nativeUpdate(UserRecord, { id, passwordHash }, { passwordHash: hash });
+      if (changed === 0) throw new BadUserInputError("currentPassword", "currentPassword was changed meanwhile.");
+      if (keepOthers) return;
+      await this.#sessions.endOthers(em, id, principal.credential.id);
+      await this.#keys.revokeAll(em, id);
+    });
   }
 
   #taken(usernameKey: string, emailKey: string): Promise<UserRecord | null> {
@@ -162,38 +138,24 @@ export class AccountService {
   async #registerAgain(
     user: UserRecord,
     input: Registration & { usernameKey: string; emailKey: string },
-    client: string,
+    caller: Caller,
   ): Promise<SignedIn> {
     const { usernameKey, emailKey, password } = input;
     const same = user.usernameKey === usernameKey && user.emailKey === emailKey;
     // Verified in any case: how long it takes doesn't tell whose address it is.
-    const matches = await this.#passwords.verify(same ? user.passwordHash : undefined, password, client);
-    if (matches) return this.#database.transaction((em) => this.#issueToken(em, user));
+    const matches = await this.#passwords.verify(same ? user.passwordHash : undefined, password, caller.client);
+    if (matches) return this.#database.transaction((em) => this.#sessions.begin(em, user, caller));
     const [field, what] = user.usernameKey === usernameKey ? ["username", "username"] : ["email", "email address"];
     throw new ApiError("CONFLICT", `This ${what} is taken.`, { field });
   }
+}
 
-  /** Makes room for one more token. */
-  async #removeOldest(em: EntityManager, user: UserRecord): Promise<void> {
-    const { maxTokens } = this.#options;
-    if (maxTokens === undefined) return;
-    const options = { orderBy: { id: "desc" as const }, limit: 1, offset: maxTokens - 1 };
-    const [last] = await em.find(AccessTokenRecord, { user: user.id }, options);
-    if (last !== undefined) await em.nativeDelete(AccessTokenRecord, { user: user.id, id: { $lte: last.id } });
-  }
-
-  async #issueToken(em: EntityManager, user: UserRecord): Promise<SignedIn> {
-    const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url");
-    const createdAt = new Date();
-    const expiresAt = new Date(createdAt.getTime() + this.#options.tokenExpiryMs);
-    await this.#removeOldest(em, user);
-    await em.insert(AccessTokenRecord, {
-      id: uuidv7(),
-      user: user.id,
-      tokenHash: hashToken(token),
-      createdAt,
-      expiresAt,
-    });
-    return { token, expiresAt, user };
+/** @throws BadUserInputError for `newPassword` */
+function checkNew(password: string, who: { username: string; email: string }): string {
+  try {
+    return checkChosen(password, who);
+  } catch (error) {
+    if (!(error instanceof BadUserInputError)) throw error;
+    throw new BadUserInputError("newPassword", error.message.replace(/^password\b/, "newPassword"));
   }
 }

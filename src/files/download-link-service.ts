@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
-import type { UserRecord } from "../accounts/user-record.ts";
+import { allow, type Principal } from "../access/principal.ts";
 import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { sha256 } from "../metadata/digest.ts";
@@ -29,7 +29,8 @@ export class DownloadLinkService {
   }
 
   /** @param expiresInSeconds 1 to 31,536,000, a year */
-  async create(user: UserRecord, fileId: string, expiresInSeconds: number): Promise<CreatedLink> {
+  async create(principal: Principal, fileId: string, expiresInSeconds: number): Promise<CreatedLink> {
+    const user = allow(principal, "FILES_WRITE");
     if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > MAX_EXPIRY_SECONDS) {
       throw new BadUserInputError("expiresInSeconds", `expiresInSeconds accepts 1 to ${MAX_EXPIRY_SECONDS}.`);
     }
@@ -56,7 +57,8 @@ export class DownloadLinkService {
   }
 
   /** Revokes the link: when it resolves, the link opens nothing. Again on a revoked link, it does nothing. */
-  async revoke(user: UserRecord, id: string): Promise<void> {
+  async revoke(principal: Principal, id: string): Promise<void> {
+    const user = allow(principal, "FILES_WRITE");
     await this.#database.transaction(async (em) => {
       const link = isUuid(id) ? await em.findOne(DownloadLinkRecord, { id, file: { owner: user.id } }) : null;
       if (link === null) throw new NotFoundError("download link");

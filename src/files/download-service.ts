@@ -1,4 +1,5 @@
-import type { AccountService } from "../access/sign-in-service.ts";
+import type { Authenticator } from "../access/authenticator.ts";
+import { allow } from "../access/principal.ts";
 import type { Database } from "../database/database.ts";
 import { DataUnavailableError, InvalidTokenError, NotFoundError, UnauthenticatedError } from "../errors.ts";
 import { FileRecord } from "../metadata/file-record.ts";
@@ -18,6 +19,8 @@ const READ_AHEAD = 1024 * 1024;
 interface DownloadAccess {
   /** The token that it came with. */
   token: string | undefined;
+  /** IP address that it came from. */
+  address: string;
   /** A download link's secret. */
   secret: string | undefined;
 }
@@ -37,28 +40,30 @@ export interface DownloadableFile {
 export class DownloadService {
   readonly #database: Database;
   readonly #storage: StorageNode;
-  readonly #accounts: AccountService;
+  readonly #authenticator: Authenticator;
   readonly #links: DownloadLinkService;
 
-  constructor(database: Database, storage: StorageNode, accounts: AccountService, links: DownloadLinkService) {
+  constructor(database: Database, storage: StorageNode, authenticator: Authenticator, links: DownloadLinkService) {
     this.#database = database;
     this.#storage = storage;
-    this.#accounts = accounts;
+    this.#authenticator = authenticator;
     this.#links = links;
   }
 
   /** @throws UnauthenticatedError without a valid token or a secret; NotFoundError when they don't open this file */
-  async find(id: string, { token, secret }: DownloadAccess): Promise<DownloadableFile> {
-    const user = token === undefined ? null : await this.#accounts.authenticate(token);
-    if (user === null && secret === undefined) {
+  async find(id: string, { token, address, secret }: DownloadAccess): Promise<DownloadableFile> {
+    const principal = token === undefined ? null : await this.#authenticator.authenticate(token, address);
+    if (principal === null && secret === undefined) {
       throw token === undefined ? new UnauthenticatedError() : new InvalidTokenError();
     }
     const file = isUuid(id)
       ? await this.#database.read((em) => em.findOne(FileRecord, { id, status: "COMPLETE" }))
       : null;
     if (file === null) throw new NotFoundError("file");
-    const allowed = file.owner.id === user?.id || (secret !== undefined && (await this.#links.opens(secret, id)));
-    if (!allowed) throw new NotFoundError("file");
+    const isOwner = principal !== null && file.owner.id === principal.user.id;
+    const isOpen = secret !== undefined && (await this.#links.opens(secret, id));
+    if (!isOwner && !isOpen) throw new NotFoundError("file");
+    if (!isOpen && principal !== null) allow(principal, "FILES_READ");
     const { filename, contentType, size, digest, completedAt } = file;
     if (digest == null || completedAt == null) throw new Error(`Complete file ${id} lacks its digest.`);
     return { id, filename, contentType, size, digest: Buffer.from(digest).toString("hex"), completedAt };

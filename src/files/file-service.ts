@@ -1,4 +1,5 @@
 import { raw } from "@mikro-orm/core";
+import { allow, type Principal } from "../access/principal.ts";
 import { countDeleted } from "../accounts/storage-counters.ts";
 import { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
@@ -45,12 +46,14 @@ export class FileService {
   }
 
   /** Finds a file; null when there is no such complete file of the user's. */
-  async find(user: UserRecord, id: string): Promise<FileRecord | null> {
+  async find(principal: Principal, id: string): Promise<FileRecord | null> {
+    const user = allow(principal, "FILES_READ");
     if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: "COMPLETE" }));
   }
 
-  async list(user: UserRecord, { search, orderBy, ...page }: FileListing): Promise<Page<FileRecord>> {
+  async list(principal: Principal, { search, orderBy, ...page }: FileListing): Promise<Page<FileRecord>> {
+    const user = allow(principal, "FILES_READ");
     if (search != null && ([...search].length > MAX_FILENAME_LENGTH || search.includes("\0"))) {
       throw new BadUserInputError("search", `search accepts at most ${MAX_FILENAME_LENGTH} characters, and no NUL.`);
     }
@@ -63,7 +66,8 @@ export class FileService {
     return search ? found : { ...found, totalCount: () => this.#count(user) };
   }
 
-  async rename(user: UserRecord, id: string, filename: string): Promise<FileRecord> {
+  async rename(principal: Principal, id: string, filename: string): Promise<FileRecord> {
+    const user = allow(principal, "FILES_WRITE");
     checkFilename(filename);
     return this.#database.transaction(async (em) => {
       const file = await lockFile(em, id, user.id);
@@ -75,7 +79,8 @@ export class FileService {
   }
 
   /** Takes the file out of sight at once; its bytes are freed in the background. Again on a deleted file: nothing. */
-  async delete(user: UserRecord, id: string): Promise<void> {
+  async delete(principal: Principal, id: string): Promise<void> {
+    const user = allow(principal, "FILES_WRITE");
     await this.#database.transaction(async (em) => {
       const file = await lockFile(em, id, user.id);
       if (file?.status === "DELETED") return;

@@ -1,25 +1,35 @@
 import { Arg, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from "type-graphql";
-import type { AccountService } from "../access/sign-in-service.ts";
+import type { Sessions } from "../access/sessions.ts";
+import type { SignInService } from "../access/sign-in-service.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import { UnauthenticatedError } from "../errors.ts";
-import { AuthPayload, LoginInput, RegisterInput, UserStorageType, UserType } from "./account-types.ts";
-import type { GraphQLContext } from "./context.ts";
+import {
+  AuthPayload,
+  ChangePasswordInput,
+  LoginInput,
+  RegisterInput,
+  UserStorageType,
+  UserType,
+} from "./account-types.ts";
+import { type GraphQLContext, signedIn } from "./context.ts";
 import { READ_COST } from "./page-types.ts";
 
 @Resolver(() => UserType)
 export class AccountResolver {
-  readonly #accounts: AccountService;
+  readonly #signIn: SignInService;
+  readonly #sessions: Sessions;
   readonly #quotas: QuotaService;
 
-  constructor(accounts: AccountService, quotas: QuotaService) {
-    this.#accounts = accounts;
+  constructor(signIn: SignInService, sessions: Sessions, quotas: QuotaService) {
+    this.#signIn = signIn;
+    this.#sessions = sessions;
     this.#quotas = quotas;
   }
 
   @Query(() => UserType, { nullable: true, description: "The signed-in user; null without a valid token." })
   async me(@Ctx() context: GraphQLContext): Promise<UserType | null> {
-    const user = await context.user();
-    return user && UserType.of(user);
+    const principal = await context.principal();
+    return principal && UserType.of(principal.user);
   }
 
   @FieldResolver(() => UserStorageType, { complexity: READ_COST })
@@ -35,18 +45,30 @@ export class AccountResolver {
     @Ctx() context: GraphQLContext,
     @Arg("input", () => RegisterInput) input: RegisterInput,
   ): Promise<AuthPayload> {
-    return AuthPayload.of(await this.#accounts.register(input, context.client));
+    return AuthPayload.of(await this.#signIn.register(input, context.caller));
   }
 
   @Mutation(() => AuthPayload, { description: "UNAUTHENTICATED when login and password don't belong together." })
   async login(@Ctx() context: GraphQLContext, @Arg("input", () => LoginInput) input: LoginInput): Promise<AuthPayload> {
-    return AuthPayload.of(await this.#accounts.login(input.login, input.password, context.client));
+    return AuthPayload.of(await this.#signIn.login(input.login, input.password, context.caller));
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      "Ends all other sessions and all API keys, unless `keepOthers`. BAD_USER_INPUT (`currentPassword`, `newPassword`). May be repeated. Not by an API key.",
+  })
+  async changePassword(
+    @Ctx() context: GraphQLContext,
+    @Arg("input", () => ChangePasswordInput) input: ChangePasswordInput,
+  ): Promise<boolean> {
+    await this.#signIn.changePassword(await signedIn(context), input, context.caller);
+    return true;
   }
 
   @Mutation(() => Boolean, { description: "Revokes the token that the request came with; again, it stays revoked." })
   async logout(@Ctx() context: GraphQLContext): Promise<boolean> {
     if (context.token === undefined) throw new UnauthenticatedError();
-    await this.#accounts.logout(context.token);
+    await this.#sessions.end(context.token);
     return true;
   }
 }

@@ -1,6 +1,6 @@
 import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from "type-graphql";
-import type { SignedIn } from "../access/sign-in-service.ts";
+import type { SignedIn } from "../access/sessions.ts";
 import type { StorageUsage } from "../accounts/quota-service.ts";
 import { roles, type UserRecord } from "../accounts/user-record.ts";
 
@@ -84,4 +84,16 @@ export class LoginInput {
 
   @Field(() => String)
   password!: string;
+}
+
+@InputType("ChangePasswordInput")
+export class ChangePasswordInput {
+  @Field(() => String)
+  currentPassword!: string;
+
+  @Field(() => String, { description: "8 to 256 characters." })
+  newPassword!: string;
+
+  @Field(() => Boolean, { defaultValue: false, description: "Whether other sessions and the API keys stay." })
+  keepOthers!: boolean;
 }

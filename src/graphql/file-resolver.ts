@@ -39,7 +39,7 @@ export class FileResolver {
   @FieldResolver(() => UserType)
   async owner(@Ctx() context: GraphQLContext): Promise<UserType> {
     // Whoever sees a file is its owner.
-    return UserType.of(await signedIn(context));
+    return UserType.of((await signedIn(context)).user);
   }
 
   @FieldResolver(() => [ChunkType], {

@@ -1,13 +1,13 @@
 import type { ApolloServer } from "@apollo/server";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { AccountService } from "../access/sign-in-service.ts";
+import type { Authenticator } from "../access/authenticator.ts";
 import { ApiError } from "../errors.ts";
+import { requestCaller } from "../http/auth/request-caller.ts";
 import { requestToken } from "../http/auth/request-token.ts";
 import { expectBody, inTimeOrCut } from "../http/body/parsed-body.ts";
 import { RequestBodyError } from "../http/body/request-body-error.ts";
 import { RequestBytes } from "../http/body/request-bytes.ts";
-import { clientOf } from "../http/connections/client-address.ts";
 import { INTERNAL_ERROR_MESSAGE, statusFor } from "../http/error-mapping.ts";
 import type { PublicUrl } from "../http/public-url.ts";
 import type { GraphQLContext } from "./context.ts";
@@ -40,21 +40,21 @@ function isMultipart(request: FastifyRequest): boolean {
 export function registerGraphQLRoute(
   app: FastifyInstance,
   apollo: ApolloServer<GraphQLContext>,
-  accounts: AccountService,
+  authenticator: Authenticator,
   options: GraphQLRouteOptions,
 ): void {
   const handler = fastifyApolloHandler(apollo, {
     context: async (request) => {
       const token = requestToken(request);
-      let user: ReturnType<GraphQLContext["user"]> | undefined;
+      let principal: ReturnType<GraphQLContext["principal"]> | undefined;
       return {
         requestId: request.id,
-        client: clientOf(request.ip),
+        caller: requestCaller(request),
         publicUrl: options.publicUrl,
         token,
-        user: () => {
-          user ??= token === undefined ? Promise.resolve(null) : accounts.authenticate(token);
-          return user;
+        principal: () => {
+          principal ??= token === undefined ? Promise.resolve(null) : authenticator.authenticate(token, request.ip);
+          return principal;
         },
         logError: (error, message) => request.log.error({ err: error }, message),
       };

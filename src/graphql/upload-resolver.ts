@@ -68,9 +68,9 @@ export class UploadResolver {
     @Arg("sha256", () => String, { nullable: true, description: "Hex; what the bytes must hash to." })
     sha256: string | null,
   ): Promise<UploadSessionType> {
-    const user = await signedIn(context);
+    const principal = await signedIn(context);
     const open = async () => (await chunk).bytes;
-    return UploadSessionType.of(await this.#chunks.store(user, uploadId, { index, open, sha256 }));
+    return UploadSessionType.of(await this.#chunks.store(principal, uploadId, { index, open, sha256 }));
   }
 
   @Mutation(() => FileType, {

@@ -2,7 +2,9 @@ import type { AddressInfo } from "node:net";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import { v7 as uuidv7 } from "uuid";
-import type { AccountService } from "../access/sign-in-service.ts";
+import type { Authenticator } from "../access/authenticator.ts";
+import type { Sessions } from "../access/sessions.ts";
+import type { SignInService } from "../access/sign-in-service.ts";
 import type { ChunkService } from "../uploads/chunk-service.ts";
 import { registerSessionRoutes } from "./auth/session-routes.ts";
 import { refuseCodings } from "./body/content-labels.ts";
@@ -34,7 +36,9 @@ interface AppOptions extends HttpServersOptions {
   corsOrigins: string[];
   trustProxy: boolean;
   publicUrl: PublicUrl;
-  accounts: AccountService;
+  authenticator: Authenticator;
+  signIn: SignInService;
+  sessions: Sessions;
   chunks: ChunkService;
   /** What the protocols need whose uploads come byte after byte. */
   sequential: SequentialServices;
@@ -97,13 +101,13 @@ export async function buildApp(options: AppOptions): Promise<HttpSide> {
   });
   await registerDocs(app, options.publicUrl);
   await registerPlayground(app, options.publicUrl);
-  registerHealthRoutes(app, options.accounts, options.readiness);
+  registerHealthRoutes(app, options.authenticator, options.readiness);
   registerDownloadRoute(app, options.downloads);
-  registerChunkRoute(app, options.accounts, options.chunks);
-  registerTus(app, options.accounts, options.sequential);
-  registerResumable(app, options.accounts, options.sequential);
+  registerChunkRoute(app, options.authenticator, options.chunks);
+  registerTus(app, options.authenticator, options.sequential);
+  registerResumable(app, options.authenticator, options.sequential);
   options.registerGraphQL(app);
-  registerSessionRoutes(app, options.accounts);
+  registerSessionRoutes(app, options.signIn, options.sessions);
   if (options.pageFolder !== undefined) await registerPage(app, options.pageFolder);
   else {
     app.get("/", { schema: { hide: true } }, (_request, reply) => reply.redirect(options.publicUrl.path("/graphql")));

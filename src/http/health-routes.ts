@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { AccountService } from "../access/sign-in-service.ts";
+import type { Authenticator } from "../access/authenticator.ts";
 import type { NodeReport } from "../storage/node-report.ts";
 import { NODE_KINDS } from "../storage/storage-node.ts";
 import { requestToken } from "./auth/request-token.ts";
@@ -53,12 +53,12 @@ const readySchema = {
   ),
 };
 
-export function registerHealthRoutes(app: FastifyInstance, accounts: AccountService, readiness: Readiness): void {
+export function registerHealthRoutes(app: FastifyInstance, authenticator: Authenticator, readiness: Readiness): void {
   async function isAdministrator(request: FastifyRequest): Promise<boolean> {
     const token = requestToken(request);
     if (token === undefined) return false;
-    const user = await accounts.authenticate(token).catch(() => null);
-    return user?.role === "ADMIN";
+    const principal = await authenticator.authenticate(token, request.ip).catch(() => null);
+    return principal?.scopes.has("ADMIN") === true;
   }
 
   app.get("/health/live", { schema: liveSchema, logLevel: "warn" }, async () => ({ status: "ok" }));

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { AccountService } from "../access/sign-in-service.ts";
+import type { Sessions } from "../access/sessions.ts";
 import { mayExpire } from "../database/database-clock.ts";
 import { Freer, forgetClosedFiles } from "../files/freeing.ts";
 import type { Job } from "../setup/job-runner.ts";
@@ -20,14 +20,14 @@ const LEFTOVER_AGE_MS = 24 * HOUR_MS;
 
 export interface BackgroundWork {
   setup: StorageSetup;
-  accounts: AccountService;
+  sessions: Sessions;
   /** Time in which every chunk is verified once; null for never by itself. */
   scrubPeriodMs: number | null;
   log: Logger;
 }
 
 /** All that a server does beside the requests. Of those under a lease, one server at a time does the work. */
-export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: BackgroundWork): Job[] {
+export function backgroundJobs({ setup, sessions, scrubPeriodMs, log }: BackgroundWork): Job[] {
   const { database, registry, storage, upkeep } = setup;
   const scrub: Job = {
     name: "scrub",
@@ -76,7 +76,7 @@ export function backgroundJobs({ setup, accounts, scrubPeriodMs, log }: Backgrou
       async run() {
         if (!(await mayExpire(database))) return;
         const steps = {
-          tokens: () => accounts.removeExpiredTokens(),
+          tokens: () => sessions.removeExpired(),
           files: () => forgetClosedFiles(database),
           leftovers: () => storage.removeLeftovers(new Date(Date.now() - LEFTOVER_AGE_MS)),
         };

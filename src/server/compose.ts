@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { AccountService } from "../access/sign-in-service.ts";
+import { ApiKeys } from "../access/api-keys.ts";
+import { Authenticator } from "../access/authenticator.ts";
+import { Sessions } from "../access/sessions.ts";
+import { SignInService } from "../access/sign-in-service.ts";
 import { Passwords } from "../accounts/password-hashing.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
 import { distrustAfterAbsence, refuseOtherClock } from "../database/database-clock.ts";
@@ -55,18 +58,17 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const { database, storage, upkeep, nodes } = setup;
   await refuseOtherClock(database);
   const onFreeable = () => jobs.wake("free");
-  const accounts = new AccountService(database, passwords, {
-    registrationOpen: config.registrationOpen,
-    tokenExpiryMs: config.tokenExpiryMs,
-    maxTokens: config.maxTokens,
-    registrationsPerHour: config.registrationsPerHour,
-  });
+  const { tokenExpiryMs, maxTokens, registrationOpen, registrationsPerHour } = config;
+  const sessions = new Sessions(database, { tokenExpiryMs, maxTokens });
+  const keys = new ApiKeys(database);
+  const authenticator = new Authenticator(database);
+  const signIn = new SignInService(database, passwords, { sessions, keys }, { registrationOpen, registrationsPerHour });
   const { scrubPeriodMs } = config;
-  const jobs = new JobRunner(backgroundJobs({ setup, accounts, scrubPeriodMs, log }), log);
+  const jobs = new JobRunner(backgroundJobs({ setup, sessions, scrubPeriodMs, log }), log);
   const quotas = new QuotaService(database, config.defaultQuotaBytes);
   const files = new FileService(database, onFreeable);
   const links = new DownloadLinkService(database, config.maxLinks);
-  const downloads = new DownloadService(database, storage, accounts, links);
+  const downloads = new DownloadService(database, storage, authenticator, links);
   const uploadOptions = {
     defaultChunkSize: config.chunkSize,
     maxFileSize: config.maxFileSize,
@@ -94,7 +96,9 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     );
   clockWatch.start();
   const schema = buildGraphQLSchema({
-    accounts,
+    signIn,
+    sessions,
+    keys,
     quotas,
     files,
     links,
@@ -113,7 +117,9 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     idleTimeoutMs: config.idleTimeoutMs,
     shutdownTimeoutMs: config.shutdownTimeoutMs,
     connectionLimits: connectionLimits(config),
-    accounts,
+    authenticator,
+    signIn,
+    sessions,
     chunks,
     publicUrl,
     sequential: { uploads, appends, concatenations, files, maxFileSize: config.maxFileSize, publicUrl },
@@ -121,7 +127,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     pageFolder: existsSync(join(PAGE_FOLDER, "assets")) ? PAGE_FOLDER : undefined,
     readiness: { database: () => database.probe(), nodes: () => storage.reports() },
     registerGraphQL: (instance) =>
-      registerGraphQLRoute(instance, apollo, accounts, { maxFileSize: MAX_CHUNK_SIZE, publicUrl }),
+      registerGraphQLRoute(instance, apollo, authenticator, { maxFileSize: MAX_CHUNK_SIZE, publicUrl }),
   });
   jobs.start();
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { allow, type Principal } from "../access/principal.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
@@ -85,8 +86,8 @@ export class AppendService {
    * The user's upload, of the kinds that this takes bytes of, open or complete.
    * @throws ApiError NOT_FOUND; UPLOAD_CLOSED
    */
-  async find(user: UserRecord, id: string): Promise<FileRecord> {
-    const upload = await this.#find(user, id);
+  async find(principal: Principal, id: string): Promise<FileRecord> {
+    const upload = await this.#find(allow(principal, "FILES_WRITE"), id);
     refuseClosed(upload);
     return upload;
   }
@@ -102,7 +103,8 @@ export class AppendService {
    * connection often asks before all has been taken in that had come by it, and would send that again.
    * @param orConcatenated finds a part also when it has become another file's
    */
-  async findSettled(user: UserRecord, id: string, { orConcatenated = false } = {}): Promise<FileRecord> {
+  async findSettled(principal: Principal, id: string, { orConcatenated = false } = {}): Promise<FileRecord> {
+    const user = allow(principal, "FILES_WRITE", "FILES_READ");
     let found = await this.#find(user, id);
     const underWay = this.#underWay.get(found.id);
     if (underWay !== undefined) {
@@ -120,7 +122,8 @@ export class AppendService {
    * @throws ApiError NOT_FOUND, UPLOAD_CLOSED, OFFSET_MISMATCH, FILE_TOO_LARGE, BAD_USER_INPUT for `size`,
    *   QUOTA_EXCEEDED, CHUNK_DIGEST_MISMATCH, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE, and with `isLast` UPLOAD_INCOMPLETE
    */
-  async append(user: UserRecord, found: FileRecord, appended: Appended): Promise<FileRecord> {
+  async append(principal: Principal, found: FileRecord, appended: Appended): Promise<FileRecord> {
+    const user = allow(principal, "FILES_WRITE");
     refuseClosed(found);
     if (found.receivedBytes !== appended.offset) throw offsetMismatch(found, appended.offset);
     const upload = appended.size === undefined ? found : await this.#declareSize(user, found, appended.size);
@@ -139,8 +142,8 @@ export class AppendService {
       upload.id,
       upload.sizeKnown ? take(limit) : this.#unreserved.hold(user.id, limit, expected, take),
     );
-    if (appended.isLast === undefined) return this.completeIfWhole(user, upload);
-    return appended.isLast ? this.#uploads.complete(user, upload.id, null) : upload;
+    if (appended.isLast === undefined) return this.completeIfWhole(principal, upload);
+    return appended.isLast ? this.#uploads.complete(principal, upload.id, null) : upload;
   }
 
   async #announce(id: string, work: Promise<void>): Promise<void> {
@@ -155,10 +158,10 @@ export class AppendService {
   }
 
   /** Completes an upload of which all bytes are there: the process may have died before it could. */
-  async completeIfWhole(user: UserRecord, upload: FileRecord): Promise<FileRecord> {
+  async completeIfWhole(principal: Principal, upload: FileRecord): Promise<FileRecord> {
     const isWhole = upload.sizeKnown && upload.receivedBytes === upload.size;
     if (upload.isPart || !isWhole || upload.status !== "OPEN") return upload;
-    return this.#uploads.complete(user, upload.id, null);
+    return this.#uploads.complete(principal, upload.id, null);
   }
 
   /** While a chunk is being synced and its row committed, the next one is received. */

@@ -1,3 +1,4 @@
+import { allow, type Principal } from "../access/principal.ts";
 import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
@@ -50,11 +51,12 @@ export class ChunkService {
    * @throws ApiError NOT_FOUND, BAD_USER_INPUT, UPLOAD_CLOSED, CHUNK_SIZE_MISMATCH, CHUNK_DIGEST_MISMATCH,
    *   CHUNK_CONFLICT, INSUFFICIENT_STORAGE, SERVICE_UNAVAILABLE: the upload stays as it was
    */
-  async store(user: UserRecord, uploadId: string, sent: SentChunk): Promise<FileRecord> {
-    return this.#turns.run(`${user.id} ${uploadId} ${sent.index}`, () => this.#store(user, uploadId, sent));
+  async store(principal: Principal, uploadId: string, sent: SentChunk): Promise<FileRecord> {
+    const user = allow(principal, "FILES_WRITE");
+    return this.#turns.run(`${user.id} ${uploadId} ${sent.index}`, () => this.#storeInTurn(user, uploadId, sent));
   }
 
-  async #store(user: UserRecord, uploadId: string, sent: SentChunk): Promise<FileRecord> {
+  async #storeInTurn(user: UserRecord, uploadId: string, sent: SentChunk): Promise<FileRecord> {
     const claimed = parseDigest("sha256", sent.sha256);
     const upload = await this.#find(user, uploadId);
     refuseClosed(upload);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { LockMode } from "@mikro-orm/core";
+import { allow, type Principal } from "../access/principal.ts";
 import { countCompleted } from "../accounts/storage-counters.ts";
 import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
@@ -37,7 +38,8 @@ export class ConcatenationService {
    * file. What the parts had reserved of the quota is what the file uses.
    * @throws ApiError NOT_FOUND, UPLOAD_CLOSED, UPLOAD_INCOMPLETE with `incomplete`, FILE_TOO_LARGE, BAD_USER_INPUT
    */
-  async concatenate(user: UserRecord, request: Concatenation, creation: Creation): Promise<FileRecord> {
+  async concatenate(principal: Principal, request: Concatenation, creation: Creation): Promise<FileRecord> {
+    const user = allow(principal, "FILES_WRITE");
     const { partIds } = request;
     if (new Set(partIds).size < partIds.length) {
       throw new BadUserInputError("partIds", "A part is concatenated once: its bytes become the file's.");

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
+import { allow, type Principal } from "../access/principal.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import { countClosed, countCompleted } from "../accounts/storage-counters.ts";
 import type { UserRecord } from "../accounts/user-record.ts";
@@ -108,7 +109,8 @@ export class UploadService {
    * Opens an upload and reserves its whole size of the user's quota, or finds the open one with the same resume key.
    * @throws ApiError BAD_USER_INPUT, FILE_TOO_LARGE, QUOTA_EXCEEDED
    */
-  async begin(user: UserRecord, request: UploadRequest, creation?: Creation): Promise<FileRecord> {
+  async begin(principal: Principal, request: UploadRequest, creation?: Creation): Promise<FileRecord> {
+    const user = allow(principal, "FILES_WRITE");
     const plan = planUpload(request, this.#options);
     const { skipCompleted } = request;
     for (let attempt = 1; ; attempt++) {
@@ -174,7 +176,8 @@ export class UploadService {
   }
 
   /** Finds an upload; null when there is no such upload of the user's, or its file was deleted. */
-  async find(user: UserRecord, id: string): Promise<FileRecord | null> {
+  async find(principal: Principal, id: string): Promise<FileRecord | null> {
+    const user = allow(principal, "FILES_WRITE", "FILES_READ");
     if (!isUuid(id)) return null;
     return this.#database.read((em) => em.findOne(FileRecord, { id, owner: user.id, status: { $ne: "DELETED" } }));
   }
@@ -184,7 +187,8 @@ export class UploadService {
     return this.#database.read((em) => em.findOne(CreationRecord, { file: upload.id }));
   }
 
-  async listOpen(user: UserRecord, page: PageRequest): Promise<Page<FileRecord>> {
+  async listOpen(principal: Principal, page: PageRequest): Promise<Page<FileRecord>> {
+    const user = allow(principal, "FILES_WRITE", "FILES_READ");
     const where = () => ({ owner: user.id, status: "OPEN" as const });
     const order = { name: "UPLOADS", properties: [{ id: "desc" }], index: "files_by_id" } as const;
     return findPage(this.#database, FileRecord, where, order, page);
@@ -204,9 +208,10 @@ export class UploadService {
    * @param digest hex; the file's digest by the client's own reckoning
    * @throws ApiError UPLOAD_INCOMPLETE with `missing`, DIGEST_MISMATCH, UPLOAD_CLOSED; the upload stays as it was
    */
-  async complete(user: UserRecord, id: string, digest: string | null | undefined): Promise<FileRecord> {
+  async complete(principal: Principal, id: string, digest: string | null | undefined): Promise<FileRecord> {
+    const user = allow(principal, "FILES_WRITE");
     const claimed = parseDigest("digest", digest);
-    const upload = await this.find(user, id);
+    const upload = await this.find(principal, id);
     if (upload === null) throw new NotFoundError("upload");
     refuseClosed(upload);
     if (upload.isPart) {
@@ -233,7 +238,7 @@ export class UploadService {
       await countCompleted(em, user.id, file.size);
       return file;
     });
-    return completed ?? this.complete(user, id, digest);
+    return completed ?? this.complete(principal, id, digest);
   }
 
   async #digest(upload: FileRecord): Promise<Buffer> {
@@ -249,7 +254,8 @@ export class UploadService {
   }
 
   /** Closes an open upload; on one that is aborted or expired already, nothing. */
-  async abort(user: UserRecord, id: string): Promise<void> {
+  async abort(principal: Principal, id: string): Promise<void> {
+    const user = allow(principal, "FILES_WRITE");
     await this.#database.transaction(async (em) => {
       const upload = await lockUpload(em, user, id);
       if (upload.status === "DELETED") throw new NotFoundError("upload");

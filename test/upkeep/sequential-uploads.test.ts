@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { utimes } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import type { Principal } from "../../src/access/principal.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Freer, forgetClosedFiles } from "../../src/files/freeing.ts";
@@ -11,6 +12,7 @@ import { ConcatenationService } from "../../src/uploads/concatenation-service.ts
 import { UploadService } from "../../src/uploads/upload-service.ts";
 import { idsOf, readAll } from "../storage/blobs.ts";
 import { type Dialect, dialects } from "../support/databases.ts";
+import { sessionOf } from "../support/principal.ts";
 import { noSignal, type Running, Scene } from "./scene.ts";
 
 const DAY_MS = 24 * 3600_000;
@@ -25,7 +27,7 @@ async function* bufferOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 class Intake {
   readonly scene: Scene;
   readonly running: Running;
-  readonly user: UserRecord;
+  readonly principal: Principal;
   readonly uploads: UploadService;
   readonly appends: AppendService;
   readonly concatenations: ConcatenationService;
@@ -37,7 +39,7 @@ class Intake {
     const options = { expiryMs: 3600_000, resumeKeyExpiryMs: 3600_000, defaultChunkSize: CHUNK, maxFileSize: 1e9 };
     this.scene = scene;
     this.running = running;
-    this.user = user;
+    this.principal = sessionOf(user);
     this.uploads = new UploadService(database, quotas, options, () => {});
     this.appends = new AppendService(database, running.storage, quotas, this.uploads, options, (chunks) => {
       for (const { id } of chunks.filter(({ nodes }) => nodes.length < 2)) running.queue.report(id, "UNDER_REPLICATED");
@@ -55,10 +57,13 @@ class Intake {
 
   /** Sends pieces of these sizes, each in a request of its own. */
   async send(sizes: readonly number[], { size, isPart = false }: { size: number | null; isPart?: boolean }) {
-    let upload = await this.uploads.begin(this.user, { filename: "f", isSequential: true, isPart, size }, none);
+    let upload = await this.uploads.begin(this.principal, { filename: "f", isSequential: true, isPart, size }, none);
     const pieces = sizes.map((bytes) => randomBytes(bytes));
     for (const bytes of pieces) {
-      upload = await this.appends.append(this.user, upload, { offset: upload.receivedBytes, bytes: bufferOf(bytes) });
+      upload = await this.appends.append(this.principal, upload, {
+        offset: upload.receivedBytes,
+        bytes: bufferOf(bytes),
+      });
     }
     return { id: upload.id, bytes: Buffer.concat(pieces) };
   }
@@ -70,7 +75,7 @@ class Intake {
   async concatenate(parts: readonly { id: string; bytes: Buffer }[]) {
     const concat = { metadata: "", concat: `final;${parts.map(({ id }) => id).join(" ")}` };
     const request = { filename: "whole", partIds: parts.map(({ id }) => id) };
-    const { id } = await this.concatenations.concatenate(this.user, request, concat);
+    const { id } = await this.concatenations.concatenate(this.principal, request, concat);
     return { id, bytes: Buffer.concat(parts.map(({ bytes }) => bytes)) };
   }
 
@@ -123,7 +128,7 @@ describe.each(dialects)("upkeep of sequential uploads on %s", (dialect) => {
       await intake.concatenate(parts),
     ];
     const aborted = await intake.send([10, CHUNK], { size: null });
-    await intake.uploads.abort(intake.user, aborted.id);
+    await intake.uploads.abort(intake.principal, aborted.id);
     for (let round = 0; round < 3; round++) {
       await intake.age();
       await intake.tidy();
@@ -183,10 +188,14 @@ describe.each(dialects)("upkeep of sequential uploads on %s", (dialect) => {
 
   test("one whose checksum came hours later is queued again, and nothing of it is removed meanwhile", async () => {
     const intake = await Intake.open(dialect);
-    const { scene, running, user } = intake;
+    const { scene, running, principal } = intake;
     for (const name of ["node1", "node2"]) scene.disk(name).fail.create = new Error("EIO");
     const bytes = randomBytes(CHUNK + 10);
-    const upload = await intake.uploads.begin(user, { filename: "f", isSequential: true, size: bytes.length }, none);
+    const upload = await intake.uploads.begin(
+      principal,
+      { filename: "f", isSequential: true, size: bytes.length },
+      none,
+    );
     async function* slowly() {
       yield bytes.subarray(0, CHUNK);
       yield bytes.subarray(CHUNK, CHUNK + 1);
@@ -200,7 +209,7 @@ describe.each(dialects)("upkeep of sequential uploads on %s", (dialect) => {
       yield bytes.subarray(CHUNK + 1);
     }
     const checksum = { algorithm: "sha256" as const, digest: createHash("sha256").update(bytes).digest() };
-    await intake.appends.append(user, upload, { offset: 0, bytes: slowly(), checksum });
+    await intake.appends.append(principal, upload, { offset: 0, bytes: slowly(), checksum });
     await running.queue.flush();
     const chunks = await intake.chunks(upload.id);
     expect(chunks.map(({ blob }) => blob.size)).toEqual([CHUNK, 10]);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import { databaseOptions } from "../../mikro-orm.config.ts";
+import type { Principal } from "../../src/access/principal.ts";
 import { QuotaService } from "../../src/accounts/quota-service.ts";
 import { UserRecord } from "../../src/accounts/user-record.ts";
 import { Database } from "../../src/database/database.ts";
@@ -17,6 +18,7 @@ import { AppendService } from "../../src/uploads/append-service.ts";
 import { expireUploads } from "../../src/uploads/expiry.ts";
 import { UploadService } from "../../src/uploads/upload-service.ts";
 import { dialects, newDatabaseUrl } from "../support/databases.ts";
+import { sessionOf } from "../support/principal.ts";
 import { type SeededRandom, seededRandom } from "../support/seeded-random.ts";
 
 const seed = Number(process.env["STOWAGE_TEST_SEED"] ?? randomInt(2 ** 31));
@@ -71,7 +73,7 @@ class Instance {
   }
 
   /** Does one thing to one of the uploads, which are shared by all. */
-  async act(random: SeededRandom, user: UserRecord, ids: string[]): Promise<void> {
+  async act(random: SeededRandom, principal: Principal, ids: string[]): Promise<void> {
     const id = ids[random.integer(Math.max(0, ids.length - 12), ids.length - 1)];
     const chosen = random.integer(1, 10);
     if (id === undefined || chosen <= 3) {
@@ -79,18 +81,18 @@ class Instance {
       // Few sizes, so that keys are found again.
       const request = { filename: "f", size: random.integer(0, 3) * 20_000, resumeKey };
       const endless = { filename: "f", size: null, isSequential: true };
-      ids.push((await this.uploads.begin(user, random.chance(0.3) ? endless : request)).id);
+      ids.push((await this.uploads.begin(principal, random.chance(0.3) ? endless : request)).id);
     } else if (chosen <= 6) {
-      const upload = await this.uploads.find(user, id);
-      if (upload?.isSequential && !upload.sizeKnown) return this.#goOn(random, user, upload);
+      const upload = await this.uploads.find(principal, id);
+      if (upload?.isSequential && !upload.sizeKnown) return this.#goOn(random, principal, upload);
       if (upload !== null && upload.size > 0) {
         const bytes = { sha256: Buffer.alloc(32), checksums: Buffer.alloc(4) };
         const chunk = { id: uuidv7(), offset: 0, size: upload.size, nodes: ["node1"], ...bytes };
         await recordChunk(this.database, upload, chunk, new Date(Date.now() + HOUR_MS));
       }
-      await this.uploads.complete(user, id, null);
-    } else if (chosen === 7) await this.uploads.abort(user, id);
-    else if (chosen === 8) await this.files.delete(user, id);
+      await this.uploads.complete(principal, id, null);
+    } else if (chosen === 7) await this.uploads.abort(principal, id);
+    else if (chosen === 8) await this.files.delete(principal, id);
     else {
       const past = "update files set expires_at = ? where id = ? and status = 'OPEN'";
       await this.database.transaction((em) => em.execute(past, [new Date(0), id]));
@@ -104,13 +106,13 @@ class Instance {
   }
 
   /** With an upload whose size isn't known: adds a chunk, or tells the size. */
-  async #goOn(random: SeededRandom, user: UserRecord, upload: FileRecord): Promise<void> {
+  async #goOn(random: SeededRandom, principal: Principal, upload: FileRecord): Promise<void> {
     const chosen = random.integer(1, 6);
     if (chosen <= 2) {
       const size = upload.receivedBytes + random.integer(0, 2) * 10_000;
-      await this.appends.append(user, upload, { offset: upload.receivedBytes, size, bytes: nothing() });
+      await this.appends.append(principal, upload, { offset: upload.receivedBytes, size, bytes: nothing() });
     } else if (chosen === 3) {
-      await this.uploads.complete(user, upload.id, null);
+      await this.uploads.complete(principal, upload.id, null);
     } else {
       const size = random.integer(1, 20_000);
       const bytes = { sha256: Buffer.alloc(32), checksums: Buffer.alloc(4) };
@@ -134,7 +136,7 @@ test.each(dialects)(
       const id = uuidv7();
       const names = { username: "a", usernameKey: "a", email: "a", emailKey: "a", passwordHash: "none" };
       await database.transaction((em) => em.insert(UserRecord, { id, ...names, role: "USER", createdAt: new Date() }));
-      const user = await database.read((em) => em.findOneOrFail(UserRecord, id));
+      const principal = sessionOf(await database.read((em) => em.findOneOrFail(UserRecord, id)));
 
       const check = async () => {
         const [row] = await database.read((em) => em.execute<Record<string, number | string>[]>(COUNTED, [id]));
@@ -158,7 +160,7 @@ test.each(dialects)(
         const instance = instances[i % instances.length] as Instance;
         for (let act = 0; act < ACTS; act++) {
           try {
-            await instance.act(random, user, ids);
+            await instance.act(random, principal, ids);
             count("OK");
           } catch (error) {
             if (!(error instanceof ApiError) || !expected.has(error.code)) throw error;

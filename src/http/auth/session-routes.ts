@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { AccountService, SignedIn } from "../../access/sign-in-service.ts";
+import type { Sessions, SignedIn } from "../../access/sessions.ts";
+import type { SignInService } from "../../access/sign-in-service.ts";
 import { ApiError, BadUserInputError } from "../../errors.ts";
 import { expectBody } from "../body/parsed-body.ts";
-import { clientOf } from "../connections/client-address.ts";
+import { requestCaller } from "./request-caller.ts";
 import { isFromPage, requestToken, saysFromPage } from "./request-token.ts";
 import { clearSessionCookie, writeSessionCookie } from "./session-cookie.ts";
 
@@ -21,7 +22,7 @@ function textFields<const T extends string>(body: unknown, names: readonly T[]):
  * Signing in and out of the web page, whose token lies in a cookie: `POST /registration`, `POST /session` and
  * `DELETE /session`. Everybody else calls GraphQL's mutations and sends the token as Authorization.
  */
-export function registerSessionRoutes(app: FastifyInstance, accounts: AccountService): void {
+export function registerSessionRoutes(app: FastifyInstance, signIn: SignInService, sessions: Sessions): void {
   const options = {
     schema: { hide: true },
     bodyLimit: BODY_LIMIT,
@@ -31,15 +32,15 @@ export function registerSessionRoutes(app: FastifyInstance, accounts: AccountSer
 
   app.post("/registration", options, async (request, reply) => {
     const input = textFields(request.body, ["username", "email", "password"]);
-    return answerWithCookie(request, reply, await accounts.register(input, clientOf(request.ip)));
+    return answerWithCookie(request, reply, await signIn.register(input, requestCaller(request)));
   });
   app.post("/session", options, async (request, reply) => {
     const { login, password } = textFields(request.body, ["login", "password"]);
-    return answerWithCookie(request, reply, await accounts.login(login, password, clientOf(request.ip)));
+    return answerWithCookie(request, reply, await signIn.login(login, password, requestCaller(request)));
   });
   app.delete("/session", options, async (request, reply) => {
     const token = requestToken(request);
-    if (token !== undefined) await accounts.logout(token);
+    if (token !== undefined) await sessions.end(token);
     clearSessionCookie(request, reply);
     return reply.code(204).send();
   });

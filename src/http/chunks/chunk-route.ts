@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { parseDictionary } from "structured-headers";
-import type { AccountService } from "../../access/sign-in-service.ts";
+import type { Authenticator } from "../../access/authenticator.ts";
 import { BadUserInputError } from "../../errors.ts";
 import { MAX_CHUNK_SIZE } from "../../uploads/chunk-plan.ts";
 import type { ChunkService } from "../../uploads/chunk-service.ts";
@@ -24,12 +24,12 @@ function claimedDigest(header: string | undefined): string | undefined {
 }
 
 /** `PUT /uploads/:id/chunks/:index`: the chunk's bytes are the body. For clients that need no GraphQL on this path. */
-export function registerChunkRoute(app: FastifyInstance, accounts: AccountService, chunks: ChunkService): void {
+export function registerChunkRoute(app: FastifyInstance, authenticator: Authenticator, chunks: ChunkService): void {
   const handler = async (request: FastifyRequest) => {
     const bytes = new RequestBytes(request.raw, MAX_CHUNK_SIZE);
     try {
       const { id, index } = request.params as { id: string; index: string };
-      const user = await signedIn(accounts, request);
+      const principal = await signedIn(authenticator, request);
       if (!/^\d{1,9}$/.test(index)) throw new BadUserInputError("index", "index accepts a chunk's number, from 0.");
       const length = request.headers["content-length"];
       const sha256 = claimedDigest(request.headers["content-digest"]?.toString());
@@ -39,7 +39,7 @@ export function registerChunkRoute(app: FastifyInstance, accounts: AccountServic
         sha256,
         open: () => bytes,
       };
-      return uploadProgress(await chunks.store(user, id, sent));
+      return uploadProgress(await chunks.store(principal, id, sent));
     } finally {
       // What wasn't read still comes; the client reads our answer after it.
       await bytes.drop(MAX_CHUNK_SIZE);

@@ -32,7 +32,7 @@ export function registerDownloadRoute(app: FastifyInstance, downloads: Downloads
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { id } = request.params as { id: string };
     const { secret, disposition } = readQuery(request.query as Record<string, unknown>);
-    const file = await downloads.find(id, { token: requestToken(request), secret });
+    const file = await downloads.find(id, { token: requestToken(request), address: request.ip, secret });
     return answer(downloads, file, disposition, request, reply);
   };
   for (const method of ["HEAD", "GET"] as const) {

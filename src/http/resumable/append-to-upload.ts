@@ -9,13 +9,13 @@ import { completedUpload, inconsistentLength, mismatchingOffset } from "./upload
 
 /** PATCH: section 4.4, "Upload Append". */
 export async function appendToResumableUpload(resumable: SequentialRequest): Promise<FastifyReply> {
-  const { request, reply, user, body, services } = resumable;
+  const { request, reply, principal, body, services } = resumable;
   body.checkType(PARTIAL_UPLOAD);
   const offset = integerItem(request, "upload-offset");
   if (offset === undefined) throw new BadUserInputError("upload-offset", "Send Upload-Offset, a number of bytes.");
   const isLast = booleanItem(request, "upload-complete");
   if (isLast === undefined) throw new BadUserInputError("upload-complete", "Send Upload-Complete as ?0 or ?1.");
-  const found = await services.appends.find(user, uploadId(request));
+  const found = await services.appends.find(principal, uploadId(request));
   if (found.status === "COMPLETE") {
     throw body.isEmpty ? completedUpload() : inconsistentLength("This upload is complete: no more can be added.");
   }

@@ -11,13 +11,13 @@ import { checkLength, declaredLength } from "./upload-length.ts";
 
 /** POST: section 4.2, "Upload Creation". */
 export async function createResumableUpload(resumable: SequentialRequest): Promise<FastifyReply> {
-  const { request, reply, user, services } = resumable;
+  const { request, reply, principal, services } = resumable;
   const isLast = booleanItem(request, "upload-complete");
   if (isLast === undefined) throw new BadUserInputError("upload-complete", "Send Upload-Complete as ?0 or ?1.");
   const stretch = { offset: 0, isLast };
   const length = declaredLength(resumable, stretch);
   checkLength(resumable, stretch, length);
-  const begun = await services.uploads.begin(user, {
+  const begun = await services.uploads.begin(principal, {
     filename: filenameOf(header(request, "content-disposition")),
     contentType: header(request, "content-type"),
     isSequential: true,
@@ -35,7 +35,7 @@ export async function createResumableUpload(resumable: SequentialRequest): Promi
       .send();
   } catch (error) {
     // Nobody was told its address: it would only take room until it expires.
-    if (!isAnnounced) await services.uploads.abort(user, begun.id).catch(() => {});
+    if (!isAnnounced) await services.uploads.abort(principal, begun.id).catch(() => {});
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
-import type { AccountService } from "../../access/sign-in-service.ts";
+import type { Authenticator } from "../../access/authenticator.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { keepBodyAsStream } from "../body/content-labels.ts";
 import { handleError } from "../error-mapping.ts";
@@ -45,7 +45,11 @@ const routes: Route[] = [
 ];
 
 /** Resumable uploads for HTTP, draft-ietf-httpbis-resumable-upload; comments name its sections. */
-export function registerResumable(app: FastifyInstance, accounts: AccountService, services: SequentialServices): void {
+export function registerResumable(
+  app: FastifyInstance,
+  authenticator: Authenticator,
+  services: SequentialServices,
+): void {
   app.register(async (scope) => {
     keepBodyAsStream(scope);
     scope.setErrorHandler((error: FastifyError | Error, request, reply) => {
@@ -62,7 +66,7 @@ export function registerResumable(app: FastifyInstance, accounts: AccountService
     const config = { swagger: { exposeHeadRoute: true } };
     for (const { handle, ...route } of routes) {
       const handler = (request: FastifyRequest, reply: FastifyReply) =>
-        handleSequential(handle, request, reply, accounts, services);
+        handleSequential(handle, request, reply, authenticator, services);
       scope.route({ ...route, handler, config, ...documentationOnly });
     }
     const tell = (_request: FastifyRequest, reply: FastifyReply) => reply.code(204).send();

@@ -10,7 +10,7 @@ import { inconsistentLength, mismatchingOffset } from "./upload-problem.ts";
  * @param declared the upload's length, when the request tells it; `checkLength` has let it pass
  */
 export async function takeBytes(
-  { request, reply, user, body, services }: SequentialRequest,
+  { request, reply, principal, body, services }: SequentialRequest,
   upload: FileRecord,
   { offset, isLast }: Stretch,
   declared: number | undefined,
@@ -19,7 +19,7 @@ export async function takeBytes(
   const size = upload.sizeKnown ? undefined : declared;
   const onKept = (end: number) => void sendInterim(request, reply, { "upload-offset": String(end) });
   try {
-    return await services.appends.append(user, upload, { offset, size, bytes, length, isLast, onKept });
+    return await services.appends.append(principal, upload, { offset, size, bytes, length, isLast, onKept });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const { expected } = error.facts;
@@ -28,7 +28,7 @@ export async function takeBytes(
     const whole = upload.sizeKnown ? upload.size : declared;
     if (error.code === "FILE_TOO_LARGE" && whole !== undefined && whole <= services.maxFileSize) {
       // Section 4.4.2: once the offset exceeds the length, the upload resource is invalid.
-      await services.uploads.abort(user, upload.id);
+      await services.uploads.abort(principal, upload.id);
       throw inconsistentLength(`More than this upload's ${whole} bytes came. It is aborted: begin a new one.`);
     }
     throw error;

@@ -6,10 +6,10 @@ import { stateHeaders } from "./resumable-headers.ts";
 export async function tellResumableStatus({
   request,
   reply,
-  user,
+  principal,
   services,
 }: SequentialRequest): Promise<FastifyReply> {
-  const upload = await services.appends.findSettled(user, uploadId(request));
+  const upload = await services.appends.findSettled(principal, uploadId(request));
   const length = upload.sizeKnown && { "upload-length": String(upload.size) };
   const headers = { ...stateHeaders(upload, services.maxFileSize), ...length, "cache-control": "no-store" };
   return reply.code(204).headers(headers).send();

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { AccountService } from "../../access/sign-in-service.ts";
-import type { UserRecord } from "../../accounts/user-record.ts";
+import type { Authenticator } from "../../access/authenticator.ts";
+import type { Principal } from "../../access/principal.ts";
 import type { FileService } from "../../files/file-service.ts";
 import type { AppendService } from "../../uploads/append-service.ts";
 import type { ConcatenationService } from "../../uploads/concatenation-service.ts";
@@ -24,7 +24,7 @@ export interface SequentialServices {
 export interface SequentialRequest {
   request: FastifyRequest;
   reply: FastifyReply;
-  user: UserRecord;
+  principal: Principal;
   body: UploadBody;
   services: SequentialServices;
 }
@@ -39,12 +39,12 @@ export async function handleSequential(
   handle: SequentialHandler,
   request: FastifyRequest,
   reply: FastifyReply,
-  accounts: AccountService,
+  authenticator: Authenticator,
   services: SequentialServices,
 ): Promise<FastifyReply> {
   const body = new UploadBody(request);
   try {
-    return await handle({ request, reply, services, body, user: await signedIn(accounts, request) });
+    return await handle({ request, reply, services, body, principal: await signedIn(authenticator, request) });
   } finally {
     await body.close();
   }

@@ -8,7 +8,7 @@ import { isFinal } from "./upload-concat.ts";
 export async function appendToTusUpload({
   request,
   reply,
-  user,
+  principal,
   body,
   services,
 }: SequentialRequest): Promise<FastifyReply> {
@@ -17,11 +17,11 @@ export async function appendToTusUpload({
   if (offset === undefined) throw new BadUserInputError("upload-offset", "Send Upload-Offset.");
   const size = integerHeader(request, "upload-length");
   const checksum = checksumClaim(request);
-  const found = await services.appends.find(user, uploadId(request));
+  const found = await services.appends.find(principal, uploadId(request));
   if (found.status === "COMPLETE" && isFinal((await services.uploads.creation(found))?.concat)) {
     throw new ApiError("FORBIDDEN", "A final upload is complete from the beginning.");
   }
   const { bytes, length } = body;
-  const upload = await services.appends.append(user, found, { offset, size, checksum, bytes, length });
+  const upload = await services.appends.append(principal, found, { offset, size, checksum, bytes, length });
   return reply.code(204).headers(progressHeaders(upload)).send();
 }

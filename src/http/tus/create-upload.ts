@@ -11,7 +11,7 @@ import { type NamedContent, parseMetadata } from "./upload-metadata.ts";
 
 /** POST: sections "Creation", "Creation With Upload" and "Concatenation". */
 export async function createTusUpload(tus: SequentialRequest): Promise<FastifyReply> {
-  const { request, reply, user, services, body } = tus;
+  const { request, reply, principal, services, body } = tus;
   const named = parseMetadata(header(request, "upload-metadata"));
   const concat = parseConcat(header(request, "upload-concat"));
   const creation = {
@@ -27,7 +27,7 @@ export async function createTusUpload(tus: SequentialRequest): Promise<FastifyRe
   }
   const upload = { ...named, isSequential: true, isPart: concat !== undefined, size: declaredSize(tus) };
   const created = body.isEmpty
-    ? await services.appends.completeIfWhole(user, await services.uploads.begin(user, upload, creation))
+    ? await services.appends.completeIfWhole(principal, await services.uploads.begin(principal, upload, creation))
     : await createWithBytes(tus, upload, creation);
   return reply
     .code(201)
@@ -50,25 +50,25 @@ function declaredSize({ request }: SequentialRequest): number | null {
 }
 
 async function createWithBytes(
-  { request, user, services, body }: SequentialRequest,
+  { request, principal, services, body }: SequentialRequest,
   upload: UploadRequest,
   creation: Creation,
 ): Promise<FileRecord> {
   body.checkType(OFFSET_OCTET_STREAM);
   const checksum = checksumClaim(request);
-  const begun = await services.uploads.begin(user, upload, creation);
+  const begun = await services.uploads.begin(principal, upload, creation);
   try {
     const { bytes, length } = body;
-    return await services.appends.append(user, begun, { offset: 0, bytes, length, checksum });
+    return await services.appends.append(principal, begun, { offset: 0, bytes, length, checksum });
   } catch (error) {
     // Nobody was told its address: it would only take room until it expires.
-    await services.uploads.abort(user, begun.id).catch(() => {});
+    await services.uploads.abort(principal, begun.id).catch(() => {});
     throw error;
   }
 }
 
 function createFinal(
-  { request, user, services, body }: SequentialRequest,
+  { request, principal, services, body }: SequentialRequest,
   concatenation: NamedContent & { partIds: string[] },
   creation: Creation,
 ): Promise<FileRecord> {
@@ -77,5 +77,5 @@ function createFinal(
     const message = "A final upload has the bytes of its parts, and their length: send neither.";
     throw new BadUserInputError(sent ?? "body", message);
   }
-  return services.concatenations.concatenate(user, concatenation, creation);
+  return services.concatenations.concatenate(principal, concatenation, creation);
 }

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
-import type { AccountService } from "../../access/sign-in-service.ts";
+import type { Authenticator } from "../../access/authenticator.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { checksumAlgorithms } from "../../uploads/body-checksum.ts";
 import { keepBodyAsStream } from "../body/content-labels.ts";
@@ -56,7 +56,7 @@ const resources: Resource[] = [
 ];
 
 /** The tus resumable upload protocol 1.0.0, https://tus.io/protocols/resumable-upload; comments name its sections. */
-export function registerTus(app: FastifyInstance, accounts: AccountService, services: SequentialServices): void {
+export function registerTus(app: FastifyInstance, authenticator: Authenticator, services: SequentialServices): void {
   app.register(async (scope) => {
     keepBodyAsStream(scope);
     scope.setErrorHandler((error: FastifyError | Error, request, reply) =>
@@ -69,7 +69,7 @@ export function registerTus(app: FastifyInstance, accounts: AccountService, serv
     });
     for (const { url, handlers, schemas } of resources) {
       const handler = (request: FastifyRequest, reply: FastifyReply) =>
-        dispatch(handlers, request, reply, accounts, services);
+        dispatch(handlers, request, reply, authenticator, services);
       const config = { swagger: { exposeHeadRoute: true } };
       for (const [method, schema] of Object.entries(schemas)) {
         scope.route({ method, url, schema, handler, config, ...documentationOnly });
@@ -87,7 +87,7 @@ async function dispatch(
   handlers: Record<string, SequentialHandler>,
   request: FastifyRequest,
   reply: FastifyReply,
-  accounts: AccountService,
+  authenticator: Authenticator,
   services: SequentialServices,
 ): Promise<FastifyReply> {
   const method = methodOf(request);
@@ -103,7 +103,7 @@ async function dispatch(
     void reply.header("tus-version", TUS_VERSION);
     throw new StatusError(412, "BAD_USER_INPUT", `This server speaks tus ${TUS_VERSION}: say so as Tus-Resumable.`);
   }
-  return handleSequential(handle, request, reply, accounts, services);
+  return handleSequential(handle, request, reply, authenticator, services);
 }
 
 /** Section "OPTIONS". */

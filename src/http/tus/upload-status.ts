@@ -3,10 +3,10 @@ import { type SequentialRequest, uploadId } from "../sequential/sequential.ts";
 import { progressHeaders } from "./tus-headers.ts";
 
 /** HEAD: sections "HEAD", "Creation" and "Concatenation" say what it tells. */
-export async function tellTusStatus({ request, reply, user, services }: SequentialRequest): Promise<FastifyReply> {
+export async function tellTusStatus({ request, reply, principal, services }: SequentialRequest): Promise<FastifyReply> {
   // A part whose concatenation was answered into the void is asked for again, before it is repeated.
-  const found = await services.appends.findSettled(user, uploadId(request), { orConcatenated: true });
-  const upload = await services.appends.completeIfWhole(user, found);
+  const found = await services.appends.findSettled(principal, uploadId(request), { orConcatenated: true });
+  const upload = await services.appends.completeIfWhole(principal, found);
   const creation = await services.uploads.creation(upload);
   return reply
     .code(200)

@@ -13,6 +13,7 @@ import { Migration20261127100000UploadClients } from "./20261127100000-upload-cl
 import { Migration20261127200000FreeingChunks } from "./20261127200000-freeing-chunks.ts";
 import { Migration20261127210000FreeingOrder } from "./20261127210000-freeing-order.ts";
 import { Migration20261128100000FoldedSharpS } from "./20261128100000-folded-sharp-s.ts";
+import { Migration20261128110000SessionsAndKeys } from "./20261128110000-sessions-and-keys.ts";
 
 /** All migrations, in the order in which they run. */
 export const mysqlMigrations: Constructor<Migration>[] = [
@@ -29,4 +30,5 @@ export const mysqlMigrations: Constructor<Migration>[] = [
   Migration20261127200000FreeingChunks,
   Migration20261127210000FreeingOrder,
   Migration20261128100000FoldedSharpS,
+  Migration20261128110000SessionsAndKeys,
 ];

@@ -1,0 +1,101 @@
+import { v7 as uuidv7 } from "uuid";
+import type { UserRecord } from "../accounts/user-record.ts";
+import type { Database, EntityManager } from "../database/database.ts";
+import { deleteInSteps } from "../database/delete-in-steps.ts";
+import { isUuid } from "../runtime/uuid.ts";
+import type { Caller } from "./caller.ts";
+import { allowSession, type Principal } from "./principal.ts";
+import { SessionRecord } from "./session-record.ts";
+import { hashToken, newToken } from "./token.ts";
+
+export const SESSION_PREFIX = "stw_";
+const MAX_USER_AGENT = 255;
+
+export interface SignedIn {
+  /** Shown this once. */
+  token: string;
+  expiresAt: Date;
+  user: UserRecord;
+}
+
+export interface SessionOptions {
+  tokenExpiryMs: number;
+  /** What each user has at most; the oldest go. No bound when left out. */
+  maxTokens?: number;
+}
+
+/** Where a user is signed in: each sign-in makes a session, which its token stands for. */
+export class Sessions {
+  readonly #database: Database;
+  readonly #options: SessionOptions;
+
+  constructor(database: Database, options: SessionOptions) {
+    this.#database = database;
+    this.#options = options;
+  }
+
+  /** Begins a session, within the transaction that finds or makes the user. */
+  async begin(em: EntityManager, user: UserRecord, { userAgent, address }: Caller): Promise<SignedIn> {
+    const token = newToken(SESSION_PREFIX);
+    const createdAt = new Date();
+    const expiresAt = new Date(createdAt.getTime() + this.#options.tokenExpiryMs);
+    await this.#removeOldest(em, user);
+    await em.insert(SessionRecord, {
+      id: uuidv7(),
+      user: user.id,
+      tokenHash: hashToken(token),
+      createdAt,
+      expiresAt,
+      lastUsedFrom: address,
+      userAgent: userAgent?.slice(0, MAX_USER_AGENT) ?? null,
+    });
+    return { token, expiresAt, user };
+  }
+
+  /** Lists where the user is signed in, the latest first; no more than `MAX_TOKENS`. */
+  async list(principal: Principal): Promise<SessionRecord[]> {
+    const { id } = allowSession(principal);
+    const where = { user: id, expiresAt: { $gt: new Date() } };
+    return this.#database.read((em) => em.find(SessionRecord, where, { orderBy: { id: "desc" } }));
+  }
+
+  /** Ends a session of the user's; one that has ended already stays ended. */
+  async revoke(principal: Principal, id: string): Promise<void> {
+    const user = allowSession(principal);
+    if (!isUuid(id)) return;
+    await this.#database.transaction((em) => em.nativeDelete(SessionRecord, { id, user: user.id }));
+  }
+
+  /** Ends all of the user's sessions but the one that asks. @returns how many they were */
+  async revokeOthers(principal: Principal): Promise<number> {
+    const user = allowSession(principal);
+    return this.#database.transaction((em) => this.endOthers(em, user.id, principal.credential.id));
+  }
+
+  endOthers(em: EntityManager, userId: string, kept: string): Promise<number> {
+    return em.nativeDelete(SessionRecord, { user: userId, id: { $ne: kept } });
+  }
+
+  /** Ends the session that a token stands for; one that is not valid, or not any more, isn't an error. */
+  async end(token: string): Promise<void> {
+    await this.#database.transaction((em) => em.nativeDelete(SessionRecord, { tokenHash: hashToken(token) }));
+  }
+
+  async removeExpired(): Promise<void> {
+    const expired = { expiresAt: { $lte: new Date() } };
+    await deleteInSteps(
+      this.#database,
+      async (em, limit) => (await em.find(SessionRecord, expired, { fields: ["id"], limit })).map(({ id }) => id),
+      (em, ids) => em.nativeDelete(SessionRecord, { id: { $in: ids } }),
+    );
+  }
+
+  /** Makes room for one more. */
+  async #removeOldest(em: EntityManager, user: UserRecord): Promise<void> {
+    const { maxTokens } = this.#options;
+    if (maxTokens === undefined) return;
+    const options = { orderBy: { id: "desc" as const }, limit: 1, offset: maxTokens - 1 };
+    const [last] = await em.find(SessionRecord, { user: user.id }, options);
+    if (last !== undefined) await em.nativeDelete(SessionRecord, { user: user.id, id: { $lte: last.id } });
+  }
+}
