@@ -17,7 +17,7 @@ export const ApiKeyRecord = defineEntity({
     expiresAt: p.datetime(3).nullable(),
     lastUsedAt: p.datetime(3).nullable(),
     /** IP address of the last use. */
-    lastUsedFrom: p.string().length(45).nullable(),
+    lastUsedFrom: p.string().length(45).nullable().ignoreSchemaChanges("default"),
   },
 });
 export type ApiKeyRecord = InferEntity<typeof ApiKeyRecord>;

@@ -13,9 +13,9 @@ export const SessionRecord = defineEntity({
     expiresAt: p.datetime(3).index(),
     lastUsedAt: p.datetime(3).nullable(),
     /** IP address of the last use. */
-    lastUsedFrom: p.string().length(45).nullable(),
+    lastUsedFrom: p.string().length(45).nullable().ignoreSchemaChanges("default"),
     /** User-Agent header of who signed in. */
-    userAgent: p.string().length(255).nullable(),
+    userAgent: p.string().length(255).nullable().ignoreSchemaChanges("default"),
   },
 });
 export type SessionRecord = InferEntity<typeof SessionRecord>;

@@ -16,7 +16,7 @@ const MOST_ENTRIES = 128;
 const READ_AHEAD = 1024 * 1024;
 
 /** What a request for a file's bytes carries. */
-interface DownloadAccess {
+export interface DownloadAccess {
   /** The token that it came with. */
   token: string | undefined;
   /** IP address that it came from. */

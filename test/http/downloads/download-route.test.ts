@@ -91,11 +91,11 @@ describe("a whole file", () => {
 
 describe("who may read", () => {
   test.each([
-    ["Bearer token", undefined, { token: "token", secret: undefined }],
-    ["bearer   token", undefined, { token: "token", secret: undefined }],
-    ["Basic token", "secret", { token: undefined, secret: "secret" }],
-    ["Bearer to ken", "secret", { token: undefined, secret: "secret" }],
-    ["", "secret", { token: undefined, secret: "secret" }],
+    ["Bearer token", undefined, { token: "token", address: "127.0.0.1", secret: undefined }],
+    ["bearer   token", undefined, { token: "token", address: "127.0.0.1", secret: undefined }],
+    ["Basic token", "secret", { token: undefined, address: "127.0.0.1", secret: "secret" }],
+    ["Bearer to ken", "secret", { token: undefined, address: "127.0.0.1", secret: "secret" }],
+    ["", "secret", { token: undefined, address: "127.0.0.1", secret: "secret" }],
   ])("%j and secret %j", async (authorization, secret, access) => {
     const { status } = await get({ authorization }, `/files/download/f1${secret ? `?secret=${secret}` : ""}`);
     expect(status).toBe(200);

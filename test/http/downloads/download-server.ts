@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect } from "vitest";
 import { DataUnavailableError, NotFoundError, UnauthenticatedError } from "../../../src/errors.ts";
-import type { DownloadableFile } from "../../../src/files/download-service.ts";
+import type { DownloadAccess, DownloadableFile } from "../../../src/files/download-service.ts";
 import { type Downloads, registerDownloadRoute } from "../../../src/http/downloads/download-route.ts";
 import { handleError } from "../../../src/http/error-mapping.ts";
 import type { ByteRange } from "../../../src/storage/storage-node.ts";
@@ -42,7 +42,7 @@ export class FakeDownloads implements Downloads {
     return new FakeDownloads(bytes.length, (target, offset) => bytes.copy(target, 0, offset), digest);
   }
 
-  async find(id: string, access: { token: string | undefined; secret: string | undefined }) {
+  async find(id: string, access: DownloadAccess) {
     this.access = access;
     if (access.token !== "token" && access.secret !== "secret") throw new UnauthenticatedError();
     if (id !== this.file.id) throw new NotFoundError("file");
