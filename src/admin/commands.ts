@@ -1,11 +1,12 @@
 import yargs from "yargs";
+import { SCOPES } from "../access/principal.ts";
 import { explainUsage, markPlain, unmarkPlain } from "../terminal/command-line.ts";
 import { AdminError } from "./admin-error.ts";
 import type { CommandContext } from "./command-context.ts";
 import { drain, undrain } from "./drain-command.ts";
 import { rebalance, replace, scrub, sweep } from "./node-commands.ts";
 import { showStatus } from "./status-command.ts";
-import { changeRole, quota } from "./user-commands.ts";
+import { changeRole, makeKey, quota } from "./user-commands.ts";
 
 const EPILOGUE = `Settings come from the environment, as the server's: DATABASE_URL, STORAGE_NODES, REPLICAS and so on must be the same.
 It runs beside running servers, or without any.
@@ -22,6 +23,7 @@ const usages = {
   promote: "promote <user>",
   demote: "demote <user>",
   quota: "quota <user> [bytes]",
+  key: "key <user>",
 } as const;
 
 /** One act of an administrator. */
@@ -119,6 +121,25 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
           .positional("bytes", { type: "string", describe: "such as 500MiB, or none, or default; shown if left out" }),
       ({ user, bytes }) => {
         command = (context) => quota(context, user, bytes);
+      },
+    )
+    .command(
+      usages.key,
+      "make an API key for a user, and print it: it is shown this once",
+      (y) =>
+        y
+          .positional("user", user)
+          .option("name", { type: "string", default: "made by stowage-admin", describe: "by which its owner knows it" })
+          .option("scopes", {
+            type: "string",
+            array: true,
+            choices: SCOPES,
+            default: ["FILES_READ", "FILES_WRITE"] as const,
+            describe: "what it may be used for",
+          })
+          .option("expires", { type: "string", describe: "how long it works, such as 90d; for good, if left out" }),
+      ({ user, name, scopes, expires }) => {
+        command = (context) => makeKey(context, user, { name, scopes, expires });
       },
     )
     .option("log-level", {

@@ -1,7 +1,9 @@
+import { ApiKeys } from "../access/api-keys.ts";
+import type { Scope } from "../access/principal.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
 import { UserDirectory } from "../accounts/user-directory.ts";
 import type { Role, UserRecord } from "../accounts/user-record.ts";
-import { parseBytes } from "../setup/setting-types.ts";
+import { parseBytes, parseDuration } from "../setup/setting-types.ts";
 import { formatBytes } from "../terminal/format.ts";
 import { AdminError } from "./admin-error.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -26,6 +28,27 @@ export async function quota({ config, database, terminal }: CommandContext, logi
   const used = `${formatBytes(usedBytes)} used, ${formatBytes(reservedBytes)} reserved`;
   const isDefault = quota === "default" || (quota === undefined && user.quotaBytes === null);
   terminal.line(`${user.username}: ${bound}${isDefault ? " (the default)" : ""}, ${used}`);
+}
+
+interface KeyOptions {
+  name: string;
+  scopes: readonly Scope[];
+  /** Such as 90d; for good where it is left out. */
+  expires: string | undefined;
+}
+
+export async function makeKey({ database, terminal }: CommandContext, login: string, options: KeyOptions) {
+  const { name, scopes, expires } = options;
+  const user = await find(new UserDirectory(database), login);
+  const expiresInSeconds = expires === undefined ? null : parseExpiry(expires);
+  const { token } = await new ApiKeys(database).createFor(user, { name, scopes, expiresInSeconds });
+  terminal.line(token);
+}
+
+function parseExpiry(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds !== undefined && milliseconds >= 1000) return Math.round(milliseconds / 1000);
+  throw new AdminError(`--expires ${text} can't be used: it accepts a duration such as 12h or 90d.`, 2);
 }
 
 function parseQuota(text: string): number | null | "none" {

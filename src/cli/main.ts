@@ -3,9 +3,10 @@ import yargs, { type CommandModule } from "yargs";
 import { hideBin } from "yargs/helpers";
 import { unmarkPlain } from "../terminal/command-line.ts";
 import { COMPLETION, readArguments, usageError } from "./arguments.ts";
-import { loginCommand, logoutCommand, whoamiCommand } from "./commands/account.ts";
+import { loginCommand, logoutCommand, passwdCommand, whoamiCommand } from "./commands/account.ts";
 import { downloadCommand } from "./commands/download.ts";
 import { linkCommand, lsCommand, mvCommand, rmCommand } from "./commands/files.ts";
+import { keysCommand } from "./commands/keys.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
 import { exitCodeOf, explain, Interruption } from "./exit-codes.ts";
@@ -36,6 +37,8 @@ const commands = [
   mvCommand,
   rmCommand,
   linkCommand,
+  keysCommand,
+  passwdCommand,
 ] as unknown as CommandModule<never, never>[];
 const args = readArguments(hideBin(process.argv));
 

@@ -7,8 +7,11 @@ export type { ClientOptions, Download } from "./client.ts";
 export type { DownloadOptions } from "./download.ts";
 export { type ErrorCode, SourceChangedError, StowageError } from "./errors.ts";
 export type {
+  ApiKeyFieldsFragment as ApiKey,
   FileFieldsFragment as StoredFile,
   FileOrder,
+  Scope,
+  SessionFieldsFragment as Session,
   UploadFieldsFragment as UploadSession,
   UserFieldsFragment as User,
 } from "./operations.ts";

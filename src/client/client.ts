@@ -2,6 +2,13 @@ import { type DownloadOptions, verifiedChunks } from "./download.ts";
 import { StowageError } from "./errors.ts";
 import {
   AbortUploadDocument,
+  type ApiKeyFieldsFragment,
+  ApiKeysDocument,
+  ChangePasswordDocument,
+  type ChangePasswordInput,
+  CreateApiKeyDocument,
+  type CreateApiKeyInput,
+  type CreateApiKeyMutation,
   CreateDownloadLinkDocument,
   type CreateDownloadLinkMutation,
   DeleteFileDocument,
@@ -18,7 +25,12 @@ import {
   RegisterDocument,
   type RegisterInput,
   RenameFileDocument,
+  RevokeApiKeyDocument,
   RevokeDownloadLinkDocument,
+  RevokeOtherSessionsDocument,
+  RevokeSessionDocument,
+  type SessionFieldsFragment,
+  SessionsDocument,
   type UploadFieldsFragment,
   UploadSessionDocument,
   UploadSessionsDocument,
@@ -175,5 +187,38 @@ export class Client<S> {
 
   async abortUpload(uploadId: string): Promise<void> {
     await this.transport.graphql(AbortUploadDocument, { uploadId });
+  }
+
+  /** Ends all other sessions and all API keys, unless `keepOthers`. @throws StowageError BAD_USER_INPUT with the `field` */
+  async changePassword(input: ChangePasswordInput): Promise<void> {
+    await this.transport.graphql(ChangePasswordDocument, { input });
+  }
+
+  /** Where the user is signed in, the latest first. */
+  async sessions(): Promise<SessionFieldsFragment[]> {
+    return (await this.transport.graphql(SessionsDocument)).sessions;
+  }
+
+  async revokeSession(id: string): Promise<void> {
+    await this.transport.graphql(RevokeSessionDocument, { id });
+  }
+
+  /** @returns how many they were */
+  async revokeOtherSessions(): Promise<number> {
+    return (await this.transport.graphql(RevokeOtherSessionsDocument)).revokeOtherSessions;
+  }
+
+  /** The latest first, expired ones too. */
+  async apiKeys(): Promise<ApiKeyFieldsFragment[]> {
+    return (await this.transport.graphql(ApiKeysDocument)).apiKeys;
+  }
+
+  /** Its `token` is shown this once. */
+  async createApiKey(input: CreateApiKeyInput): Promise<CreateApiKeyMutation["createApiKey"]> {
+    return (await this.transport.graphql(CreateApiKeyDocument, { input })).createApiKey;
+  }
+
+  async revokeApiKey(id: string): Promise<void> {
+    await this.transport.graphql(RevokeApiKeyDocument, { id });
   }
 }

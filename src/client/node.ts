@@ -11,8 +11,11 @@ export type { DownloadOptions } from "./download.ts";
 export { type ErrorCode, SourceChangedError, StowageError } from "./errors.ts";
 export type { DownloadToOptions } from "./node/download-to-path.ts";
 export type {
+  ApiKeyFieldsFragment as ApiKey,
   FileFieldsFragment as StoredFile,
   FileOrder,
+  Scope,
+  SessionFieldsFragment as Session,
   UploadFieldsFragment as UploadSession,
   UserFieldsFragment as User,
 } from "./operations.ts";

@@ -20,6 +20,23 @@ export type BeginUploadInput = {
   skipCompleted?: boolean | null | undefined;
 };
 
+export type ChangePasswordInput = {
+  currentPassword: string;
+  /** Whether other sessions and the API keys stay. */
+  keepOthers?: boolean;
+  /** 8 to 256 characters. */
+  newPassword: string;
+};
+
+export type CreateApiKeyInput = {
+  /** 1 to 315360000, ten years; no end when left out. */
+  expiresInSeconds?: number | null | undefined;
+  /** 1 to 100 characters. */
+  name: string;
+  /** At least one. FORBIDDEN (`needed`) for one that you don't have yourself. */
+  scopes: Array<Scope>;
+};
+
 /** Filenames are ordered ignoring case. */
 export type FileOrder =
   | 'CREATED_AT_ASC'
@@ -47,6 +64,15 @@ export type RegisterInput = {
 export type Role =
   | 'ADMIN'
   | 'USER';
+
+/** What a token may be used for. A session has all that its user may. */
+export type Scope =
+  /** Sees to the storage nodes; for administrators only. */
+  | 'ADMIN'
+  /** Lists and downloads files, and sees uploads. */
+  | 'FILES_READ'
+  /** Uploads, renames and deletes, and makes download links. */
+  | 'FILES_WRITE';
 
 export type UploadStatus =
   | 'ABORTED'
@@ -177,6 +203,53 @@ export type AbortUploadMutationVariables = Exact<{
 
 export type AbortUploadMutation = { abortUpload: boolean };
 
+export type ChangePasswordMutationVariables = Exact<{
+  input: ChangePasswordInput;
+}>;
+
+
+export type ChangePasswordMutation = { changePassword: boolean };
+
+export type SessionFieldsFragment = { id: string, isCurrent: boolean, createdAt: string, expiresAt: string, lastUsedAt: string | null, lastUsedFrom: string | null, userAgent: string | null };
+
+export type SessionsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SessionsQuery = { sessions: Array<{ id: string, isCurrent: boolean, createdAt: string, expiresAt: string, lastUsedAt: string | null, lastUsedFrom: string | null, userAgent: string | null }> };
+
+export type RevokeSessionMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RevokeSessionMutation = { revokeSession: boolean };
+
+export type RevokeOtherSessionsMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type RevokeOtherSessionsMutation = { revokeOtherSessions: number };
+
+export type ApiKeyFieldsFragment = { id: string, name: string, scopes: Array<Scope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null };
+
+export type ApiKeysQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ApiKeysQuery = { apiKeys: Array<{ id: string, name: string, scopes: Array<Scope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null }> };
+
+export type CreateApiKeyMutationVariables = Exact<{
+  input: CreateApiKeyInput;
+}>;
+
+
+export type CreateApiKeyMutation = { createApiKey: { token: string, apiKey: { id: string, name: string, scopes: Array<Scope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null } } };
+
+export type RevokeApiKeyMutationVariables = Exact<{
+  id: string;
+}>;
+
+
+export type RevokeApiKeyMutation = { revokeApiKey: boolean };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -243,6 +316,28 @@ export const UserFieldsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"UserFields"}) as unknown as TypedDocumentString<UserFieldsFragment, unknown>;
+export const SessionFieldsFragmentDoc = new TypedDocumentString(`
+    fragment SessionFields on Session {
+  id
+  isCurrent
+  createdAt
+  expiresAt
+  lastUsedAt
+  lastUsedFrom
+  userAgent
+}
+    `, {"fragmentName":"SessionFields"}) as unknown as TypedDocumentString<SessionFieldsFragment, unknown>;
+export const ApiKeyFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ApiKeyFields on ApiKey {
+  id
+  name
+  scopes
+  createdAt
+  expiresAt
+  lastUsedAt
+  lastUsedFrom
+}
+    `, {"fragmentName":"ApiKeyFields"}) as unknown as TypedDocumentString<ApiKeyFieldsFragment, unknown>;
 export const RegisterDocument = new TypedDocumentString(`
     mutation Register($input: RegisterInput!) {
   register(input: $input) {
@@ -504,3 +599,71 @@ export const AbortUploadDocument = new TypedDocumentString(`
   abortUpload(uploadId: $uploadId)
 }
     `) as unknown as TypedDocumentString<AbortUploadMutation, AbortUploadMutationVariables>;
+export const ChangePasswordDocument = new TypedDocumentString(`
+    mutation ChangePassword($input: ChangePasswordInput!) {
+  changePassword(input: $input)
+}
+    `) as unknown as TypedDocumentString<ChangePasswordMutation, ChangePasswordMutationVariables>;
+export const SessionsDocument = new TypedDocumentString(`
+    query Sessions {
+  sessions {
+    ...SessionFields
+  }
+}
+    fragment SessionFields on Session {
+  id
+  isCurrent
+  createdAt
+  expiresAt
+  lastUsedAt
+  lastUsedFrom
+  userAgent
+}`) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
+export const RevokeSessionDocument = new TypedDocumentString(`
+    mutation RevokeSession($id: ID!) {
+  revokeSession(id: $id)
+}
+    `) as unknown as TypedDocumentString<RevokeSessionMutation, RevokeSessionMutationVariables>;
+export const RevokeOtherSessionsDocument = new TypedDocumentString(`
+    mutation RevokeOtherSessions {
+  revokeOtherSessions
+}
+    `) as unknown as TypedDocumentString<RevokeOtherSessionsMutation, RevokeOtherSessionsMutationVariables>;
+export const ApiKeysDocument = new TypedDocumentString(`
+    query ApiKeys {
+  apiKeys {
+    ...ApiKeyFields
+  }
+}
+    fragment ApiKeyFields on ApiKey {
+  id
+  name
+  scopes
+  createdAt
+  expiresAt
+  lastUsedAt
+  lastUsedFrom
+}`) as unknown as TypedDocumentString<ApiKeysQuery, ApiKeysQueryVariables>;
+export const CreateApiKeyDocument = new TypedDocumentString(`
+    mutation CreateApiKey($input: CreateApiKeyInput!) {
+  createApiKey(input: $input) {
+    token
+    apiKey {
+      ...ApiKeyFields
+    }
+  }
+}
+    fragment ApiKeyFields on ApiKey {
+  id
+  name
+  scopes
+  createdAt
+  expiresAt
+  lastUsedAt
+  lastUsedFrom
+}`) as unknown as TypedDocumentString<CreateApiKeyMutation, CreateApiKeyMutationVariables>;
+export const RevokeApiKeyDocument = new TypedDocumentString(`
+    mutation RevokeApiKey($id: ID!) {
+  revokeApiKey(id: $id)
+}
+    `) as unknown as TypedDocumentString<RevokeApiKeyMutation, RevokeApiKeyMutationVariables>;

@@ -15,7 +15,7 @@ export function parseBytes(text: string): number | undefined {
   return Math.round(Number(match[1]) * KIB ** unit);
 }
 
-function parseDuration(text: string): number | undefined {
+export function parseDuration(text: string): number | undefined {
   return /^\d+(\.\d+)?\s*(ms|s|m|h|d|w)$/.test(text.trim()) ? ms(text.trim() as StringValue) : undefined;
 }
 

@@ -83,3 +83,42 @@ export const whoamiCommand: CommandModule<GlobalArguments, GlobalArguments> = {
     print(`${formatBytes(usedBytes)}${quota} stored, ${formatBytes(reservedBytes)} more by uploads under way`);
   },
 };
+
+interface PasswordArguments extends GlobalArguments {
+  keepOthers: boolean;
+  passwordStdin: boolean;
+}
+
+export const passwdCommand: CommandModule<GlobalArguments, PasswordArguments> = {
+  command: "passwd",
+  describe: "Change the password, which ends all other sessions and all API keys",
+  builder: (yargs) =>
+    yargs
+      .option("keep-others", { type: "boolean", default: false, describe: "Leave other sessions and the keys" })
+      .option("password-stdin", {
+        type: "boolean",
+        default: false,
+        describe: "Read two lines from standard input: the password, and the new one",
+      }) as never,
+  handler: async (args) => {
+    const client = await openClient(args);
+    const [currentPassword, newPassword] = args.passwordStdin ? await twoLines() : await askForNew();
+    await client.changePassword({ currentPassword, newPassword, keepOthers: args.keepOthers });
+    if (args.json) printJson({ changed: true });
+    else print(args.keepOthers ? "The password is changed." : "The password is changed, and all else is signed out.");
+  },
+};
+
+async function twoLines(): Promise<[string, string]> {
+  const [current, changed, ...more] = (await text(process.stdin)).replace(/\r?\n$/, "").split(/\r?\n/);
+  if (current !== undefined && changed !== undefined && more.length === 0) return [current, changed];
+  throw new UsageError("--password-stdin accepts two lines: the password, and the new one.");
+}
+
+async function askForNew(): Promise<[string, string]> {
+  const current = await ask("Password: ", "give --password-stdin.", true);
+  const changed = await ask("New password: ", "give --password-stdin.", true);
+  const again = await ask("New password again: ", "give --password-stdin.", true);
+  if (changed !== again) throw new UsageError("The two differ: nothing was changed.");
+  return [current, changed];
+}

@@ -1,8 +1,7 @@
-import ms, { type StringValue } from "ms";
 import type { CommandModule } from "yargs";
 import type { FileOrder, StoredFile } from "../../client/node.ts";
 import { formatBytes } from "../../terminal/format.ts";
-import { UsageError } from "../exit-codes.ts";
+import { parseSeconds } from "../duration.ts";
 import { findFile } from "../find-file.ts";
 import { forEach } from "../for-each.ts";
 import { print, printJson, printTable, time } from "../output.ts";
@@ -87,13 +86,10 @@ export const linkCommand: CommandModule<GlobalArguments, GlobalArguments & { fil
       .positional("file", { describe: "Its id or its name", type: "string", demandOption: true })
       .option("expires", { type: "string", default: "1h", describe: "How long it works, such as 30m, 12h or 7d" }),
   handler: async (args) => {
-    const expiresMs = /^\d+(\.\d+)?\s*(s|m|h|d|w|y)$/.test(args.expires) ? ms(args.expires as StringValue) : 0;
-    if (expiresMs < 1000 || expiresMs > ms("365d")) {
-      throw new UsageError("--expires accepts a duration of a second to a year, such as 30m, 12h or 7d.");
-    }
+    const seconds = parseSeconds("--expires", args.expires, "365d", "a year");
     const client = await openClient(args);
     const { id } = await findFile(client, args.file);
-    const link = await client.createDownloadLink(id, Math.round(expiresMs / 1000));
+    const link = await client.createDownloadLink(id, seconds);
     if (args.json) printJson(link);
     else print(link.url);
   },
