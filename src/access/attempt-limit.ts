@@ -1,32 +1,42 @@
-import { ApiError } from "../errors.ts";
+/** Keys that are remembered; of more, the one whose window began first is forgotten. */
+const MOST_KEYS = 100_000;
 
-const HOUR_MS = 3600_000;
-/** Addresses that are remembered; of more, the oldest is forgotten. */
-const MOST_CLIENTS = 100_000;
+interface Window {
+  since: number;
+  count: number;
+}
 
-/** Bounds how many accounts an address makes in an hour, by this process's count. */
-export class RegistrationLimit {
-  readonly #perHour: number;
-  readonly #clients = new Map<string, { since: number; count: number }>();
+/** Bounds how often something is done by a key, such as an address, in a time: by this process's count. */
+export class AttemptLimit {
+  readonly #most: number;
+  readonly #windowMs: number;
+  readonly #windows = new Map<string, Window>();
 
-  constructor(perHour: number) {
-    this.#perHour = perHour;
+  /** @param most for each key, within `windowMs` of its first */
+  constructor(most: number, windowMs: number) {
+    this.#most = most;
+    this.#windowMs = windowMs;
   }
 
-  /** @throws ApiError RATE_LIMITED */
-  count(client: string): void {
+  /** Counts an attempt. @returns the seconds until one may follow, where there were too many; then it doesn't count */
+  take(key: string): number | undefined {
     const now = performance.now();
-    const known = this.#clients.get(client);
-    const window = known !== undefined && now - known.since < HOUR_MS ? known : { since: now, count: 0 };
-    if (window.count >= this.#perHour) {
-      const retryAfterSeconds = Math.ceil((window.since + HOUR_MS - now) / 1000);
-      const message = `Your address has made ${this.#perHour} accounts within an hour. Try again later.`;
-      throw new ApiError("RATE_LIMITED", message, { retryAfterSeconds });
-    }
+    const known = this.#windows.get(key);
+    const isOver = known === undefined || now - known.since >= this.#windowMs;
+    const window = isOver ? { since: now, count: 0 } : known;
+    if (window.count >= this.#most) return Math.ceil((window.since + this.#windowMs - now) / 1000);
     window.count++;
-    this.#clients.delete(client);
-    this.#clients.set(client, window);
-    const [oldest] = this.#clients.keys();
-    if (this.#clients.size > MOST_CLIENTS && oldest !== undefined) this.#clients.delete(oldest);
+    if (!isOver) return undefined;
+    // In the order in which windows begin.
+    this.#windows.delete(key);
+    this.#windows.set(key, window);
+    const [oldest] = this.#windows.keys();
+    if (this.#windows.size > MOST_KEYS && oldest !== undefined) this.#windows.delete(oldest);
+    return undefined;
+  }
+
+  /** Lets the key begin anew. */
+  forget(key: string): void {
+    this.#windows.delete(key);
   }
 }

@@ -4,6 +4,7 @@ import type { Database, EntityManager } from "../database/database.ts";
 import { deleteInSteps } from "../database/delete-in-steps.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import type { Caller } from "./caller.ts";
+import { clientOf } from "./client-address.ts";
 import { allowSession, type Principal } from "./principal.ts";
 import { SessionRecord } from "./session-record.ts";
 import { hashToken, newToken } from "./token.ts";
@@ -57,6 +58,13 @@ export class Sessions {
     const { id } = allowSession(principal);
     const where = { user: id, expiresAt: { $gt: new Date() } };
     return this.#database.read((em) => em.find(SessionRecord, where, { orderBy: { id: "desc" } }));
+  }
+
+  /** Whether the user has a session that was begun or used from there. @param client address, or network of IPv6 */
+  async isKnown(userId: string, client: string): Promise<boolean> {
+    const where = { user: userId, expiresAt: { $gt: new Date() } };
+    const sessions = await this.#database.read((em) => em.find(SessionRecord, where, { fields: ["lastUsedFrom"] }));
+    return sessions.some(({ lastUsedFrom }) => lastUsedFrom != null && clientOf(lastUsedFrom) === client);
   }
 
   /** Ends a session of the user's; one that has ended already stays ended. */

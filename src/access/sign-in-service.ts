@@ -3,19 +3,23 @@ import { v7 as uuidv7 } from "uuid";
 import type { Passwords } from "../accounts/password-hashing.ts";
 import { checkAttempt, checkChosen } from "../accounts/password-rules.ts";
 import { checkRegistration, type Registration } from "../accounts/registration.ts";
-import { RegistrationLimit } from "../accounts/registration-limit.ts";
 import { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, UnauthenticatedError } from "../errors.ts";
 import type { ApiKeys } from "./api-keys.ts";
+import { AttemptLimit } from "./attempt-limit.ts";
 import type { Caller } from "./caller.ts";
 import { allowSession, type Principal } from "./principal.ts";
 import type { Sessions, SignedIn } from "./sessions.ts";
+import { SignInLimit, type SignInLimits } from "./sign-in-limit.ts";
+
+const HOUR_MS = 3600_000;
 
 export interface SignInOptions {
   registrationOpen: boolean;
-  /** Accounts that an address makes in an hour; no bound when left out. */
-  registrationsPerHour?: number;
+  /** Accounts that an address makes in an hour. */
+  registrationsPerHour: number;
+  signIns: SignInLimits;
 }
 
 export interface PasswordChange {
@@ -32,7 +36,8 @@ export class SignInService {
   readonly #sessions: Sessions;
   readonly #keys: ApiKeys;
   readonly #options: SignInOptions;
-  readonly #registrations: RegistrationLimit;
+  readonly #registrations: AttemptLimit;
+  readonly #limit: SignInLimit;
 
   constructor(
     database: Database,
@@ -45,7 +50,8 @@ export class SignInService {
     this.#sessions = sessions;
     this.#keys = keys;
     this.#options = options;
-    this.#registrations = new RegistrationLimit(options.registrationsPerHour ?? Number.POSITIVE_INFINITY);
+    this.#registrations = new AttemptLimit(options.registrationsPerHour, HOUR_MS);
+    this.#limit = new SignInLimit(options.signIns);
   }
 
   /**
@@ -61,7 +67,7 @@ export class SignInService {
     const taken = await this.#taken(usernameKey, emailKey);
     if (taken !== null) return this.#registerAgain(taken, { ...input, usernameKey, emailKey }, caller);
 
-    this.#registrations.count(caller.client);
+    this.#countRegistration(caller.client);
     const passwordHash = await this.#passwords.hash(input.password, caller.client);
     const { username, email } = input;
     const createdAt = new Date();
@@ -94,12 +100,13 @@ export class SignInService {
       throw new BadUserInputError("login", "login accepts a username or an email address.");
     }
     checkAttempt(password);
+    this.#limit.countAddress(caller.client);
     // The databases differ in whether spaces at the end count; here they don't.
     const key = login.trim().toLowerCase();
     const user = await this.#database.read((em) =>
       em.findOne(UserRecord, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
     );
-    const matches = await this.#passwords.verify(user?.passwordHash, password, caller.client);
+    const matches = await this.#verify(user?.id ?? key, user?.passwordHash, password, caller);
     if (user === null || !matches) {
       throw new UnauthenticatedError("There is no user with this name or email address and this password.");
     }
@@ -115,7 +122,7 @@ export class SignInService {
     const { id, username, email, passwordHash } = allowSession(principal);
     const prepared = checkNew(newPassword, { username, email });
     checkAttempt(currentPassword);
-    if (!(await this.#passwords.verify(passwordHash, currentPassword, caller.client))) {
+    if (!(await this.#verify(id, passwordHash, currentPassword, caller))) {
       // The answer to the first may have been lost.
       if (await this.#passwords.verify(passwordHash, prepared, caller.client)) return;
       throw new BadUserInputError("currentPassword", "currentPassword is not your password.");
@@ -131,6 +138,21 @@ export class SignInService {
     });
   }
 
+  /** Verifies a password, where the limits on guessing let it. */
+  async #verify(account: string, hash: string | undefined, password: string, caller: Caller): Promise<boolean> {
+    await this.#limit.countAccount(account, caller.client, () => this.#sessions.isKnown(account, caller.client));
+    const matches = await this.#passwords.verify(hash, password, caller.client);
+    if (matches) this.#limit.succeeded(account, caller.client);
+    return matches;
+  }
+
+  #countRegistration(client: string): void {
+    const retryAfterSeconds = this.#registrations.take(client);
+    if (retryAfterSeconds === undefined) return;
+    const message = `Your address has made ${this.#options.registrationsPerHour} accounts within an hour. Try again later.`;
+    throw new ApiError("RATE_LIMITED", message, { retryAfterSeconds });
+  }
+
   #taken(usernameKey: string, emailKey: string): Promise<UserRecord | null> {
     return this.#database.read((em) => em.findOne(UserRecord, { $or: [{ usernameKey }, { emailKey }] }));
   }
@@ -143,7 +165,8 @@ export class SignInService {
     const { usernameKey, emailKey, password } = input;
     const same = user.usernameKey === usernameKey && user.emailKey === emailKey;
     // Verified in any case: how long it takes doesn't tell whose address it is.
-    const matches = await this.#passwords.verify(same ? user.passwordHash : undefined, password, caller.client);
+    this.#limit.countAddress(caller.client);
+    const matches = await this.#verify(user.id, same ? user.passwordHash : undefined, password, caller);
     if (matches) return this.#database.transaction((em) => this.#sessions.begin(em, user, caller));
     const [field, what] = user.usernameKey === usernameKey ? ["username", "username"] : ["email", "email address"];
     throw new ApiError("CONFLICT", `This ${what} is taken.`, { field });

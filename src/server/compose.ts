@@ -58,11 +58,16 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const { database, storage, upkeep, nodes } = setup;
   await refuseOtherClock(database);
   const onFreeable = () => jobs.wake("free");
-  const { tokenExpiryMs, maxTokens, registrationOpen, registrationsPerHour } = config;
+  const { tokenExpiryMs, maxTokens, registrationOpen, registrationsPerHour, signIns } = config;
   const sessions = new Sessions(database, { tokenExpiryMs, maxTokens });
   const keys = new ApiKeys(database);
   const authenticator = new Authenticator(database);
-  const signIn = new SignInService(database, passwords, { sessions, keys }, { registrationOpen, registrationsPerHour });
+  const signIn = new SignInService(
+    database,
+    passwords,
+    { sessions, keys },
+    { registrationOpen, registrationsPerHour, signIns },
+  );
   const { scrubPeriodMs } = config;
   const jobs = new JobRunner(backgroundJobs({ setup, sessions, scrubPeriodMs, log }), log);
   const quotas = new QuotaService(database, config.defaultQuotaBytes);

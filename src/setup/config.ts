@@ -75,6 +75,8 @@ const settings = z.object({
   MAX_LINKS: integer(1, 1_000_000, "1000"),
   MAX_TOKENS: integer(1, 1_000_000, "1000"),
   REGISTRATIONS_PER_HOUR: integer(1, 1_000_000, "1000"),
+  SIGN_INS_PER_MINUTE: integer(1, 1_000_000, "300"),
+  SIGN_INS_PER_ACCOUNT: integer(1, 1_000_000, "15"),
   REGISTRATION: choice(["open", "closed"], "open"),
   INTROSPECTION: choice(["on", "off"], "on"),
   IDLE_TIMEOUT: duration("60s"),
@@ -137,6 +139,8 @@ export interface Config {
   maxTokens: number;
   /** An address's bound. */
   registrationsPerHour: number;
+  /** Tries to sign in within a minute, of an address and at an account. */
+  signIns: { perAddress: number; perAccount: number };
   registrationOpen: boolean;
   introspection: boolean;
   logLevel: string;
@@ -219,6 +223,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     maxLinks: data.MAX_LINKS,
     maxTokens: data.MAX_TOKENS,
     registrationsPerHour: data.REGISTRATIONS_PER_HOUR,
+    signIns: { perAddress: data.SIGN_INS_PER_MINUTE, perAccount: data.SIGN_INS_PER_ACCOUNT },
     registrationOpen: data.REGISTRATION === "open",
     introspection: data.INTROSPECTION === "on",
     logLevel: data.LOG_LEVEL,

@@ -15,7 +15,7 @@ let plain: Client;
 const keys = new Map<Scope, Client>();
 
 beforeAll(async () => {
-  service = await startService("sqlite", { MAX_TOKENS: "5000", REPLICAS: "1" });
+  service = await startService("sqlite", { MAX_TOKENS: "5000", SIGN_INS_PER_MINUTE: "100000" });
   owner = await service.administrator();
   plain = await Client.register(service.url);
   for (const scope of SCOPES) keys.set(scope, (await newKey(owner, scope)).client);

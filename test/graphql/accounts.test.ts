@@ -23,7 +23,7 @@ describe.each(dialects)("accounts on %s", (dialect) => {
   let nobody: Client;
 
   beforeAll(async () => {
-    service = await startService(dialect);
+    service = await startService(dialect, { SIGN_INS_PER_ACCOUNT: "1000" });
     nobody = new Client(service.url);
   });
   afterAll(() => service.stop());

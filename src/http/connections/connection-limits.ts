@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { clientOf } from "./client-address.ts";
+import { clientOf } from "../../access/client-address.ts";
 
 export interface ConnectionLimits {
   /** Open connections of the process. */

@@ -4,7 +4,7 @@ import { readdir, readlink } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { clientOf } from "../../../src/http/connections/client-address.ts";
+import { clientOf } from "../../../src/access/client-address.ts";
 import { Client } from "../../support/client.ts";
 import { startService, type TestService } from "../../support/service.ts";
 
