@@ -4,6 +4,6 @@ export interface Caller {
   client: string;
   /** IP address. */
   address: string;
-  /** User-Agent header; null without one. */
+  /** What the program says of itself, such as a browser and its version; null where it says nothing. */
   userAgent: string | null;
 }

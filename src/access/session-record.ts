@@ -14,7 +14,7 @@ export const SessionRecord = defineEntity({
     lastUsedAt: p.datetime(3).nullable(),
     /** IP address of the last use. */
     lastUsedFrom: p.string().length(45).nullable().ignoreSchemaChanges("default"),
-    /** User-Agent header of who signed in. */
+    /** What the program that signed in said of itself. */
     userAgent: p.string().length(255).nullable().ignoreSchemaChanges("default"),
   },
 });

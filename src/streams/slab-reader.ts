@@ -10,6 +10,8 @@ interface SlabReaderOptions {
   early: boolean;
   /** Gives what had come of a stream that closes before its end, and then fails. */
   keepsArrived: boolean;
+  /** Called whenever bytes are asked for, before they are waited for. */
+  onAsked?(): void;
   /** The error where more comes. */
   tooMuch(): Error;
   /** The error where the stream closes before its end. @param cause what the stream said of it */
@@ -82,6 +84,7 @@ export class SlabReader implements AsyncIterableIterator<Buffer, undefined> {
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
+    this.#options.onAsked?.();
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#given !== undefined) slabs.give([this.#given]);
     this.#given = undefined;

@@ -23,7 +23,7 @@ class RunningCrc32 implements RunningChecksum {
     this.#crc = crc32(bytes, this.#crc);
   }
 
-  /** Big-endian, as zlib and tus write it. */
+  /** Big-endian, as zlib writes it. */
   digest(): Buffer {
     const digest = Buffer.alloc(4);
     digest.writeUInt32BE(this.#crc);

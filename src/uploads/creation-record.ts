@@ -1,7 +1,7 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 import { FileRecord } from "../metadata/file-record.ts";
 
-/** What the protocol by which an upload came wants to have back of its creation: tus and the IETF draft, whichever began it. */
+/** What the protocol by which an upload came wants to have back of its creation, whichever protocol that was. */
 export const CreationRecord = defineEntity({
   name: "CreationRecord",
   tableName: "tus_uploads",

@@ -17,15 +17,11 @@ export class RequestBytes extends SlabReader {
       allowance,
       early: true,
       keepsArrived,
+      onAsked: () => continueBody(request),
       tooMuch: () => tooLarge("The request is larger than it may be."),
       cutOff: () => new RequestBodyError(499, "The client left before the whole request had arrived."),
     });
     this.#request = request;
-  }
-
-  override next() {
-    continueBody(this.#request);
-    return super.next();
   }
 
   /** Ends all reading and drops what still comes; past that many bytes, it cuts the connection. */
