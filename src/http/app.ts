@@ -34,7 +34,7 @@ interface AppOptions extends HttpServersOptions {
   /** Whether each request gets a line in the log. */
   logRequests: boolean;
   corsOrigins: string[];
-  trustProxy: boolean;
+  trustProxy: boolean | string[];
   publicUrl: PublicUrl;
   authenticator: Authenticator;
   signIn: SignInService;

@@ -6,6 +6,7 @@ import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "../uploads/chunk-pla
 import { ConfigError } from "./config-error.ts";
 import { DATABASE_URL_TAKES, parseDatabaseUrl } from "./database-setting.ts";
 import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
+import { trustProxy } from "./proxy-setting.ts";
 import { misspelledSettings } from "./setting-names.ts";
 import { bytes, choice, duration, durationOrOff, GIB, integer, integerOr, MIB, quota } from "./setting-types.ts";
 
@@ -90,7 +91,7 @@ const settings = z.object({
   SCRUB_RATE: bytes(MIB, 1024 * GIB, "50MiB"),
   CORS_ORIGINS: corsOrigins,
   PUBLIC_URL: publicUrl,
-  TRUST_PROXY: choice(["off", "on"], "off"),
+  TRUST_PROXY: trustProxy,
 });
 
 export interface Config {
@@ -148,7 +149,8 @@ export interface Config {
   corsOrigins: string[];
   /** URL at which clients find the service; null where that is the one it listens at. */
   publicUrl: string | null;
-  trustProxy: boolean;
+  /** Whether the headers of proxies are believed; of which, where not of all. */
+  trustProxy: boolean | string[];
   /** A line for each variable that looks as if it was meant to be a setting. */
   misspelled: string[];
 }
@@ -230,7 +232,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     logRequests: data.LOG_REQUESTS === "on",
     corsOrigins: data.CORS_ORIGINS,
     publicUrl: data.PUBLIC_URL,
-    trustProxy: data.TRUST_PROXY === "on",
+    trustProxy: data.TRUST_PROXY,
     misspelled: misspelledSettings(Object.keys(set), Object.keys(settings.shape)),
   };
 }

@@ -100,3 +100,16 @@ test("a limit remembers no more keys than it may, the latest of them", () => {
   expect(limit.take("key 1")).toBeGreaterThan(0);
   expect(limit.take("key 0")).toBeUndefined();
 });
+
+test("an address that a proxy names counts only where the proxy is one of ours", async () => {
+  for (const [trusted, looks] of [
+    ["192.0.2.0/24, ::1", 10],
+    ["loopback", 12],
+  ] as const) {
+    const service = await startService("sqlite", { TRUST_PROXY: trusted });
+    onTestFinished(() => service.stop());
+    await register(service, "ada", "198.51.100.1");
+    const answers = Array.from({ length: 12 }, (_, i) => login(service, "ada", `203.0.113.${i}`, "guess 1"));
+    expect(looked(await Promise.all(answers))).toBe(looks);
+  }
+});

@@ -31,7 +31,7 @@ export function connectionLimits(settings: {
   maxConnections: number | null;
   maxConnectionsPerAddress: number | null;
   replicas: number;
-  trustProxy: boolean;
+  trustProxy: boolean | string[];
 }): ConnectionLimits {
   const { maxConnections, maxConnectionsPerAddress, replicas, trustProxy } = settings;
   const files = fileLimit();
@@ -39,7 +39,7 @@ export function connectionLimits(settings: {
   const fit = files === null ? MOST : Math.floor((files - RESERVED_FILES) / (1 + replicas));
   const total = maxConnections ?? Math.min(Math.max(fit, FEWEST), MOST);
   // Behind a proxy all have its address.
-  const perAddress = trustProxy ? null : Math.min(MOST_PER_ADDRESS, Math.ceil(total / 2));
+  const perAddress = trustProxy !== false ? null : Math.min(MOST_PER_ADDRESS, Math.ceil(total / 2));
   return { total, perAddress: maxConnectionsPerAddress ?? perAddress };
 }
 
