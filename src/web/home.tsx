@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { FileBrowser } from "./files/file-browser.tsx";
 import { PendingDeletions } from "./files/pending-deletions.ts";
 import type { MeQuery } from "./graphql/operations.ts";
+import { AccountDialog } from "./session/account-dialog.tsx";
 import { signOut } from "./session/session-api.ts";
 import { StorageMeter } from "./session/storage-meter.tsx";
 import { Brand } from "./ui/brand.tsx";
@@ -27,6 +28,7 @@ function tellOtherTabs(): void {
 /** What a signed-in person sees. */
 export function Home({ user, queue }: { user: SignedInUser; queue: UploadQueue }) {
   const apollo = useApolloClient();
+  const [isAccountOpen, setIsAccountOpen] = useState(false);
   const [deletions] = useState(() => new PendingDeletions(apollo));
 
   useEffect(() => {
@@ -66,6 +68,7 @@ export function Home({ user, queue }: { user: SignedInUser; queue: UploadQueue }
         <StorageMeter storage={user.storage} />
         <div className="top-user">
           <span className="top-name">{user.username}</span>
+          <IconButton icon="user" label="Your account" onClick={() => setIsAccountOpen(true)} />
           <IconButton icon="signOut" label="Sign out" onClick={leave} />
         </div>
       </header>
@@ -78,6 +81,7 @@ export function Home({ user, queue }: { user: SignedInUser; queue: UploadQueue }
         <FileBrowser deletions={deletions} queue={queue} />
       </main>
       <DropZone queue={queue} />
+      {isAccountOpen && <AccountDialog user={user} onClosed={() => setIsAccountOpen(false)} />}
     </>
   );
 }

@@ -6,6 +6,7 @@ import {
   type ListedFileFragment,
   RevokeDownloadLinkDocument,
 } from "../graphql/operations.ts";
+import { copyText } from "../ui/copy-text.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { formatTime } from "../ui/format.ts";
 import { showToast } from "../ui/toasts.tsx";
@@ -118,15 +119,4 @@ export function LinkDialog({ file, onClosed }: { file: ListedFileFragment; onClo
       )}
     </Dialog>
   );
-}
-
-/** Copies by a selection: over plain http, browsers give a page no other clipboard. */
-async function copyText(text: string, field: HTMLInputElement | null): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    field?.select();
-    return field !== null && document.execCommand("copy");
-  }
 }

@@ -1,53 +1,13 @@
 import "./sign-in.css";
-import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Brand } from "../ui/brand.tsx";
+import { Field } from "../ui/field.tsx";
 import { count } from "../ui/format.ts";
 import { Store, useStore } from "../ui/store.ts";
 import type { UploadItem } from "../uploads/upload-item.ts";
 import { register, SessionError, signIn } from "./session-api.ts";
 
 type Mode = "sign-in" | "register";
-
-interface FieldProps {
-  name: string;
-  label: string;
-  type?: string;
-  autoComplete: string;
-  hint?: string;
-  minLength?: number;
-  error: string | undefined;
-}
-
-function Field({ name, label, hint, error, ...input }: FieldProps) {
-  const id = useId();
-  const describedBy = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      <input
-        {...input}
-        id={id}
-        name={name}
-        required
-        className="text-field"
-        autoCapitalize="none"
-        spellCheck={false}
-        aria-invalid={error !== undefined}
-        aria-describedby={describedBy || undefined}
-      />
-      {hint !== undefined && (
-        <span id={`${id}-hint`} className="hint">
-          {hint}
-        </span>
-      )}
-      {error !== undefined && (
-        <span id={`${id}-error`} className="field-error">
-          {error}
-        </span>
-      )}
-    </div>
-  );
-}
 
 const NONE = new Store<readonly UploadItem[]>([]);
 
