@@ -56,7 +56,7 @@ export function ApiKeys() {
         ))}
       </ul>
       {token !== undefined && <NewKey token={token} />}
-      <form className="account-part" onSubmit={submit}>
+      <form className="account-form" onSubmit={submit}>
         <Field name="name" label="Name of a new key" autoComplete="off" error={undefined} />
         <fieldset className="account-scopes">
           <legend>It may</legend>

@@ -5,7 +5,7 @@ const PROGRAMS: [pattern: RegExp, name: string][] = [
   [/Chrom(e|ium)\//, "Chrome"],
   [/Safari\//, "Safari"],
   [/^curl\//, "curl"],
-  [/^node|undici/i, "a program on Node"],
+  [/^node|undici/i, "A program on Node"],
 ];
 const SYSTEMS: [pattern: RegExp, name: string][] = [
   [/iPhone|iPad/, "iOS"],

@@ -30,7 +30,7 @@ export function PasswordForm() {
   return (
     <section className="account-part" aria-label="Password">
       <h3>Password</h3>
-      <form className="account-part" onSubmit={submit}>
+      <form className="account-form" onSubmit={submit}>
         <Field
           name="currentPassword"
           label="Your password"
