@@ -16,6 +16,8 @@ type Paths = Record<string, Record<string, Documented>>;
 
 let service: TestService;
 let ada: Client;
+/** A key of hers that may do nothing with files. */
+let scopeless: Client;
 let paths: Paths;
 const ajv = new Ajv2020({ strict: false });
 /** Each `method path status` that was answered. */
@@ -23,7 +25,9 @@ const answered = new Set<string>();
 
 beforeAll(async () => {
   service = await startService("sqlite", { CHUNK_SIZE: String(CHUNK), UPLOAD_EXPIRY: "1h" });
-  ada = await Client.register(service.url);
+  ada = await service.administrator();
+  const create = 'mutation { createApiKey(input: { name: "none", scopes: [ADMIN] }) { token } }';
+  scopeless = new Client(service.url, (await ada.data(create)).createApiKey.token);
   paths = ((await (await fetch(`${service.url}/docs/json`)).json()) as { paths: Paths }).paths;
 });
 afterAll(() => service.stop());
@@ -33,15 +37,18 @@ interface Sent {
   body?: Buffer | string;
   /** Without a token. */
   nobody?: boolean;
+  /** With a key that lacks the scope. */
+  lacks?: boolean;
   /** The documentation says that the answer's body is there at other times. */
   isBodyLeftOut?: boolean;
 }
 
 /** Sends a request to a documented route, and holds the answer against its documentation. */
 async function ask(method: string, route: string, path: string, sent: Sent = {}): Promise<Response> {
+  const authorization = sent.nobody === true ? {} : (sent.lacks === true ? scopeless : ada).authorization;
   const response = await fetch(new URL(path, service.url), {
     method,
-    headers: { ...(sent.nobody === true ? {} : ada.authorization), ...sent.headers },
+    headers: { ...authorization, ...sent.headers },
     ...(sent.body !== undefined && { body: new Uint8Array(Buffer.from(sent.body)) }),
   });
   const status = String(response.status);
@@ -78,6 +85,7 @@ test("the raw chunk route answers as it is documented", async () => {
     ask("PUT", route, path, { body: BYTES, ...sent, headers: { ...sent.headers } });
   const path = `/uploads/${id}/chunks/0`;
   await put(path, { nobody: true });
+  await put(path, { lacks: true });
   await put(path, { headers: { "content-encoding": "gzip" } });
   await put(path, { body: "short" });
   await put(path, { headers: digestOf(Buffer.from("other")) });
@@ -99,6 +107,7 @@ test("downloads answer as they are documented", async () => {
     await ask(method, route, path, { headers: { "if-match": '"another"' } });
     await ask(method, route, `${path}?disposition=sideways`);
     await ask(method, route, path, { nobody: true });
+    await ask(method, route, path, { lacks: true });
     await ask(method, route, "/files/download/nothing");
   }
   await ask("GET", route, path, { headers: { range: "bytes=1-3" } });
@@ -120,6 +129,7 @@ test("tus answers as it is documented", async () => {
   };
   await ask("OPTIONS", "/tus", "/tus");
   await post({ "upload-length": "10" }, { nobody: true });
+  await post({ "upload-length": "10" }, { lacks: true });
   await post({ "upload-length": "ten" });
   await post({ "upload-length": "10", "tus-resumable": "0.2.2" });
   await post({ "upload-length": "10", "content-type": "text/plain" }, { body: BYTES });
@@ -145,6 +155,7 @@ test("tus answers as it is documented", async () => {
     await at(method, "/tus/01a219f5-1548-73ae-ac79-b21bf75bb8f2", extra);
     await at(method, path, { ...extra, "tus-resumable": "0.2.2" });
     await at(method, path, extra, { nobody: true });
+    await at(method, path, extra, { lacks: true });
   }
   expect((await at("HEAD", path)).status).toBe(200);
   expect((await at("DELETE", path)).status).toBe(204);
@@ -168,6 +179,7 @@ test("resumable uploads answer as they are documented", async () => {
   };
   await ask("OPTIONS", route, route);
   await post({ "upload-complete": "?1" }, { nobody: true, body: BYTES });
+  await post({ "upload-complete": "?1" }, { lacks: true, body: BYTES });
   await post({ "upload-complete": "perhaps" }, { body: BYTES });
   await post({ "upload-complete": "?1", "content-encoding": "gzip" }, { body: BYTES });
   expect((await post({ "upload-complete": "?1" }, { body: BYTES })).status).toBe(201);
@@ -195,6 +207,7 @@ test("resumable uploads answer as they are documented", async () => {
     const extra = method === "PATCH" ? { ...type, "upload-offset": "0", "upload-complete": "?0" } : {};
     await at(method, `${route}/01a219f5-1548-73ae-ac79-b21bf75bb8f2`, extra);
     await at(method, other, extra, { nobody: true });
+    await at(method, other, extra, { lacks: true });
   }
   expect((await at("DELETE", other)).status).toBe(204);
   for (const method of ["HEAD", "PATCH", "DELETE"]) {

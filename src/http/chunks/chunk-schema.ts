@@ -31,6 +31,7 @@ export const chunkSchema = {
     },
     400: refusal("BAD_USER_INPUT (`field`), CHUNK_SIZE_MISMATCH (`expected`, `received`), CHUNK_DIGEST_MISMATCH"),
     401: refusal("UNAUTHENTICATED"),
+    403: refusal("FORBIDDEN: the token lacks a scope (`needed`)"),
     415: refusal("BAD_USER_INPUT: the body has a content coding"),
     404: refusal("NOT_FOUND: there is no such upload of yours"),
     409: refusal("CHUNK_CONFLICT: other bytes are stored there; UPLOAD_CLOSED: it was aborted or has expired"),

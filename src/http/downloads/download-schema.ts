@@ -42,6 +42,7 @@ export function downloadSchema(method: "GET" | "HEAD"): FastifySchema {
       304: noBody("The client's copy is current."),
       412: noBody("If-Match or If-Unmodified-Since doesn't hold."),
       400: refusal("A query parameter makes no sense (BAD_USER_INPUT)."),
+      403: refusal("The token lacks a scope, `needed` (FORBIDDEN)."),
       401: refusal("Neither a token nor a secret that holds (UNAUTHENTICATED)."),
       404: refusal("No such file, for this client (NOT_FOUND)."),
       ...(isGet && {

@@ -7,7 +7,11 @@ const onUpload = {
   ...common,
   params: { type: "object", properties: { id: text("The upload's id, which the file keeps") } },
 };
-const errors = { 401: refusal("UNAUTHENTICATED"), 503: refusal("SERVICE_UNAVAILABLE") };
+const errors = {
+  401: refusal("UNAUTHENTICATED"),
+  403: refusal("FORBIDDEN: the token lacks a scope (`needed`)"),
+  503: refusal("SERVICE_UNAVAILABLE"),
+};
 const gone = {
   404: refusal("NOT_FOUND: there is no such upload of yours"),
   410: refusal("UPLOAD_CLOSED: it was aborted or has expired"),

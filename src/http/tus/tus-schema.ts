@@ -9,6 +9,7 @@ const onUpload = {
 };
 const errors = {
   401: refusal("UNAUTHENTICATED"),
+  403: refusal("FORBIDDEN: the token lacks a scope (`needed`)"),
   412: refusal("BAD_USER_INPUT: Tus-Resumable is not 1.0.0"),
   503: refusal("SERVICE_UNAVAILABLE"),
 };
@@ -90,11 +91,11 @@ export const tusAppendSchema: FastifySchema = {
   response: {
     204: noBody("Upload-Offset tells how many bytes the upload has now"),
     400: refusal("BAD_USER_INPUT (`field`)"),
-    403: refusal("FORBIDDEN: it is a concatenated file"),
     409: refusal("OFFSET_MISMATCH: the upload has `expected` bytes; somebody else may be sending"),
     ...gone,
     ...refusedBytes,
     ...errors,
+    403: refusal("FORBIDDEN: it is a concatenated file, or the token lacks a scope (`needed`)"),
   },
 };
 
