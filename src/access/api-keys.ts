@@ -1,16 +1,20 @@
+import { LockMode } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
+import { lockUser } from "../accounts/lock-user.ts";
 import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
-import { ApiError, BadUserInputError } from "../errors.ts";
-import { isUuid } from "../runtime/uuid.ts";
+import { ApiError, BadUserInputError, InvalidTokenError } from "../errors.ts";
 import { ApiKeyRecord } from "./api-key-record.ts";
+import { credentialId } from "./credential-id.ts";
 import { allowSession, type Principal, type Scope, scopesOf } from "./principal.ts";
+import { SessionRecord } from "./session-record.ts";
 import { hashToken, newToken } from "./token.ts";
 
 export const API_KEY_PREFIX = "stk_";
 /** Keys of each user. */
 const MOST_KEYS = 100;
 const MAX_NAME_LENGTH = 100;
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 const YEAR_SECONDS = 365 * 24 * 3600;
 const MAX_SECONDS = 10 * YEAR_SECONDS;
 
@@ -39,15 +43,29 @@ export class ApiKeys {
 
   /** @throws ApiError BAD_USER_INPUT, FORBIDDEN for a scope that the user doesn't have, QUOTA_EXCEEDED */
   async create(principal: Principal, request: ApiKeyRequest): Promise<CreatedApiKey> {
-    return this.createFor(allowSession(principal), request);
+    const user = allowSession(principal);
+    return this.#create(user, request, async (em) => {
+      // It may have ended since the request came: a key would outlive it.
+      const where = { id: principal.credential.id, user: user.id, expiresAt: { $gt: new Date() } };
+      const session = await em.findOne(SessionRecord, where, { lockMode: LockMode.PESSIMISTIC_WRITE });
+      if (session === null) throw new InvalidTokenError();
+    });
   }
 
   /** Makes a key for a user whom nobody signed in, as an operator may. */
   async createFor(user: UserRecord, request: ApiKeyRequest): Promise<CreatedApiKey> {
+    return this.#create(user, request, async () => {});
+  }
+
+  async #create(
+    user: UserRecord,
+    request: ApiKeyRequest,
+    check: (em: EntityManager) => Promise<void>,
+  ): Promise<CreatedApiKey> {
     const { name, scopes, expiresInSeconds } = checked(user, request);
     const token = newToken(API_KEY_PREFIX);
     const createdAt = new Date();
-    const key = {
+    const facts = {
       id: uuidv7(),
       user: user.id,
       keyHash: hashToken(token),
@@ -58,16 +76,17 @@ export class ApiKeys {
       lastUsedAt: null,
       lastUsedFrom: null,
     };
-    await this.#database.transaction(async (em) => {
-      // The user's row is locked, so that no two count at once.
-      await em.execute("update users set role = role where id = ?", [user.id], "run");
+    const key = await this.#database.transaction(async (em) => {
+      // So that no two count at once.
+      await lockUser(em, user.id);
+      await check(em);
       if ((await em.count(ApiKeyRecord, { user: user.id })) >= MOST_KEYS) {
         const message = `You have ${MOST_KEYS} API keys, as many as you may have. Revoke one first.`;
         throw new ApiError("QUOTA_EXCEEDED", message, { limit: MOST_KEYS });
       }
-      await em.insert(ApiKeyRecord, key);
+      return em.create(ApiKeyRecord, facts, { persist: true });
     });
-    return { token, key: key as unknown as ApiKeyRecord };
+    return { token, key };
   }
 
   /** Lists the user's keys, the latest first, expired ones too. */
@@ -76,11 +95,10 @@ export class ApiKeys {
     return this.#database.read((em) => em.find(ApiKeyRecord, { user: id }, { orderBy: { id: "desc" } }));
   }
 
-  /** Takes a key away; one that is gone already stays gone. */
+  /** Takes a key away; one that is gone already stays gone. @throws BadUserInputError for what is no id */
   async revoke(principal: Principal, id: string): Promise<void> {
-    const user = allowSession(principal);
-    if (!isUuid(id)) return;
-    await this.#database.transaction((em) => em.nativeDelete(ApiKeyRecord, { id, user: user.id }));
+    const where = { user: allowSession(principal).id, id: credentialId(id) };
+    await this.#database.transaction((em) => em.nativeDelete(ApiKeyRecord, where));
   }
 
   revokeAll(em: EntityManager, userId: string): Promise<number> {
@@ -90,8 +108,8 @@ export class ApiKeys {
 
 function checked(user: UserRecord, { name, scopes, expiresInSeconds = null }: ApiKeyRequest) {
   const { length } = [...name.trim()];
-  if (length < 1 || length > MAX_NAME_LENGTH || /\p{Cc}/u.test(name) || !name.isWellFormed()) {
-    const takes = `accepts 1 to ${MAX_NAME_LENGTH} characters without control characters; this one has ${length}`;
+  if (length < 1 || length > MAX_NAME_LENGTH || UNSEEN.test(name) || !name.isWellFormed()) {
+    const takes = `accepts 1 to ${MAX_NAME_LENGTH} characters without control characters or text-direction overrides; this one has ${length}`;
     throw new BadUserInputError("name", `name ${takes}.`);
   }
   if (scopes.length === 0) throw new BadUserInputError("scopes", "scopes accepts at least one.");

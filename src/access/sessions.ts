@@ -1,10 +1,12 @@
 import { v7 as uuidv7 } from "uuid";
-import type { UserRecord } from "../accounts/user-record.ts";
+import { lockUser } from "../accounts/lock-user.ts";
+import { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { deleteInSteps } from "../database/delete-in-steps.ts";
-import { isUuid } from "../runtime/uuid.ts";
+import { UnauthenticatedError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import { clientOf } from "./client-address.ts";
+import { credentialId } from "./credential-id.ts";
 import { allowSession, type Principal } from "./principal.ts";
 import { SessionRecord } from "./session-record.ts";
 import { hashToken, newToken } from "./token.ts";
@@ -35,8 +37,16 @@ export class Sessions {
     this.#options = options;
   }
 
-  /** Begins a session, within the transaction that finds or makes the user. */
+  /**
+   * Begins a session for whoever knew the password that `user` has.
+   * @throws UnauthenticatedError when it was changed meanwhile
+   */
   async begin(em: EntityManager, user: UserRecord, { userAgent, address }: Caller): Promise<SignedIn> {
+    await lockUser(em, user.id);
+    const isCurrent = await em.count(UserRecord, { id: user.id, passwordHash: user.passwordHash });
+    if (isCurrent === 0) {
+      throw new UnauthenticatedError("The password was changed meanwhile. Sign in with the new one.");
+    }
     const token = newToken(SESSION_PREFIX);
     const createdAt = new Date();
     const expiresAt = new Date(createdAt.getTime() + this.#options.tokenExpiryMs);
@@ -60,18 +70,17 @@ export class Sessions {
     return this.#database.read((em) => em.find(SessionRecord, where, { orderBy: { id: "desc" } }));
   }
 
-  /** Whether the user has a session that was begun or used from there. @param client address, or network of IPv6 */
+  /** Whether the user is signed in from there. @param client address, or network of IPv6 */
   async isKnown(userId: string, client: string): Promise<boolean> {
     const where = { user: userId, expiresAt: { $gt: new Date() } };
     const sessions = await this.#database.read((em) => em.find(SessionRecord, where, { fields: ["lastUsedFrom"] }));
     return sessions.some(({ lastUsedFrom }) => lastUsedFrom != null && clientOf(lastUsedFrom) === client);
   }
 
-  /** Ends a session of the user's; one that has ended already stays ended. */
+  /** Ends a session of the user's; one that has ended already stays ended. @throws BadUserInputError for what is no id */
   async revoke(principal: Principal, id: string): Promise<void> {
-    const user = allowSession(principal);
-    if (!isUuid(id)) return;
-    await this.#database.transaction((em) => em.nativeDelete(SessionRecord, { id, user: user.id }));
+    const where = { user: allowSession(principal).id, id: credentialId(id) };
+    await this.#database.transaction((em) => em.nativeDelete(SessionRecord, where));
   }
 
   /** Ends all of the user's sessions but the one that asks. @returns how many they were */

@@ -1,5 +1,6 @@
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
+import { lockUser } from "../accounts/lock-user.ts";
 import type { Passwords } from "../accounts/password-hashing.ts";
 import { checkAttempt, checkChosen } from "../accounts/password-rules.ts";
 import { checkRegistration, type Registration } from "../accounts/registration.ts";
@@ -27,6 +28,14 @@ export interface PasswordChange {
   newPassword: string;
   /** Whether other sessions and the API keys stay. */
   keepOthers?: boolean | null | undefined;
+}
+
+/** An account whose password somebody claims to know. */
+interface Claimed {
+  /** What tries are counted by: as it was typed, so that nobody learns which names and addresses are one account. */
+  login: string;
+  /** Null where there is no such user. */
+  user: UserRecord | null;
 }
 
 /** Lets people in by their passwords. */
@@ -100,13 +109,12 @@ export class SignInService {
       throw new BadUserInputError("login", "login accepts a username or an email address.");
     }
     checkAttempt(password);
-    this.#limit.countAddress(caller.client);
     // The databases differ in whether spaces at the end count; here they don't.
     const key = login.trim().toLowerCase();
     const user = await this.#database.read((em) =>
       em.findOne(UserRecord, key.includes("@") ? { emailKey: key } : { usernameKey: key }),
     );
-    const matches = await this.#verify(user?.id ?? key, user?.passwordHash, password, caller);
+    const matches = await this.#verify({ login: key, user }, password, caller);
     if (user === null || !matches) {
       throw new UnauthenticatedError("There is no user with this name or email address and this password.");
     }
@@ -119,30 +127,41 @@ export class SignInService {
    */
   async changePassword(principal: Principal, change: PasswordChange, caller: Caller): Promise<void> {
     const { currentPassword, newPassword, keepOthers = false } = change;
-    const { id, username, email, passwordHash } = allowSession(principal);
-    const prepared = checkNew(newPassword, { username, email });
-    checkAttempt(currentPassword);
-    if (!(await this.#verify(id, passwordHash, currentPassword, caller))) {
-      // The answer to the first may have been lost.
-      if (await this.#passwords.verify(passwordHash, prepared, caller.client)) return;
-      throw new BadUserInputError("currentPassword", "currentPassword is not your password.");
+    const { id, username, email } = allowSession(principal);
+    const prepared = named("newPassword", () => checkChosen(newPassword, { username, email }));
+    named("currentPassword", () => checkAttempt(currentPassword));
+    for (;;) {
+      const user = await this.#database.read((em) => em.findOneOrFail(UserRecord, id));
+      const { passwordHash, usernameKey: login } = user;
+      const isCurrent = await this.#verify({ login, user }, currentPassword, caller);
+      // It may be the new one already: the answer to the first request was lost.
+      const isDone = !isCurrent && (await this.#verify({ login, user }, prepared, caller));
+      if (!isCurrent && !isDone) {
+        throw new BadUserInputError("currentPassword", "currentPassword is not your password.");
+      }
+      const hash = isDone ? passwordHash : await this.#passwords.hash(prepared, caller.client);
+      const isChanged = await this.#database.transaction(async (em) => {
+        await lockUser(em, id);
+        // By the old hash: of two changes at once, one wins.
+        if ((await em.count(UserRecord, { id, passwordHash })) === 0) return false;
+        await em.nativeUpdate(UserRecord, { id }, { passwordHash: hash });
+        if (keepOthers) return true;
+        await this.#sessions.endOthers(em, id, principal.credential.id);
+        await this.#keys.revokeAll(em, id);
+        return true;
+      });
+      if (isChanged) return;
     }
-    const hash = await this.#passwords.hash(prepared, caller.client);
-    await this.#database.transaction(async (em) => {
-      // By the old hash: of two changes at once, one wins.
-      const changed = await em.nativeUpdate(UserRecord, { id, passwordHash }, { passwordHash: hash });
-      if (changed === 0) throw new BadUserInputError("currentPassword", "currentPassword was changed meanwhile.");
-      if (keepOthers) return;
-      await this.#sessions.endOthers(em, id, principal.credential.id);
-      await this.#keys.revokeAll(em, id);
-    });
   }
 
   /** Verifies a password, where the limits on guessing let it. */
-  async #verify(account: string, hash: string | undefined, password: string, caller: Caller): Promise<boolean> {
-    await this.#limit.countAccount(account, caller.client, () => this.#sessions.isKnown(account, caller.client));
-    const matches = await this.#passwords.verify(hash, password, caller.client);
-    if (matches) this.#limit.succeeded(account, caller.client);
+  async #verify({ login, user }: Claimed, password: string, { client }: Caller): Promise<boolean> {
+    this.#limit.countAddress(client);
+    await this.#limit.countAccount(login, client, async () =>
+      user === null ? false : this.#sessions.isKnown(user.id, client),
+    );
+    const matches = await this.#passwords.verify(user?.passwordHash, password, client);
+    if (matches) this.#limit.succeeded(login, client);
     return matches;
   }
 
@@ -165,20 +184,19 @@ export class SignInService {
     const { usernameKey, emailKey, password } = input;
     const same = user.usernameKey === usernameKey && user.emailKey === emailKey;
     // Verified in any case: how long it takes doesn't tell whose address it is.
-    this.#limit.countAddress(caller.client);
-    const matches = await this.#verify(user.id, same ? user.passwordHash : undefined, password, caller);
+    const matches = await this.#verify({ login: usernameKey, user: same ? user : null }, password, caller);
     if (matches) return this.#database.transaction((em) => this.#sessions.begin(em, user, caller));
     const [field, what] = user.usernameKey === usernameKey ? ["username", "username"] : ["email", "email address"];
     throw new ApiError("CONFLICT", `This ${what} is taken.`, { field });
   }
 }
 
-/** @throws BadUserInputError for `newPassword` */
-function checkNew(password: string, who: { username: string; email: string }): string {
+/** Checks a password of `changePassword`, whose errors name the field by which it came. @throws BadUserInputError */
+function named<T>(field: "currentPassword" | "newPassword", check: () => T): T {
   try {
-    return checkChosen(password, who);
+    return check();
   } catch (error) {
     if (!(error instanceof BadUserInputError)) throw error;
-    throw new BadUserInputError("newPassword", error.message.replace(/^password\b/, "newPassword"));
+    throw new BadUserInputError(field, error.message.replace(/^password\b/, field));
   }
 }

@@ -213,9 +213,9 @@ export class Client<S> {
     return (await this.transport.graphql(ApiKeysDocument)).apiKeys;
   }
 
-  /** Its `token` is shown this once. */
+  /** Its `token` is shown this once. Not repeated by itself where the answer is lost: it would be another key. */
   async createApiKey(input: CreateApiKeyInput): Promise<CreateApiKeyMutation["createApiKey"]> {
-    return (await this.transport.graphql(CreateApiKeyDocument, { input })).createApiKey;
+    return (await this.transport.ask(CreateApiKeyDocument, { input })).createApiKey;
   }
 
   async revokeApiKey(id: string): Promise<void> {

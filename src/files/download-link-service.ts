@@ -30,6 +30,8 @@ export class DownloadLinkService {
 
   /** @param expiresInSeconds 1 to 31,536,000, a year */
   async create(principal: Principal, fileId: string, expiresInSeconds: number): Promise<CreatedLink> {
+    // A link gives the bytes to whoever has it.
+    allow(principal, "FILES_READ");
     const user = allow(principal, "FILES_WRITE");
     if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > MAX_EXPIRY_SECONDS) {
       throw new BadUserInputError("expiresInSeconds", `expiresInSeconds accepts 1 to ${MAX_EXPIRY_SECONDS}.`);

@@ -1,4 +1,5 @@
 import { Arg, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from "type-graphql";
+import { allowSession } from "../access/principal.ts";
 import type { Sessions } from "../access/sessions.ts";
 import type { SignInService } from "../access/sign-in-service.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
@@ -65,9 +66,14 @@ export class AccountResolver {
     return true;
   }
 
-  @Mutation(() => Boolean, { description: "Revokes the token that the request came with; again, it stays revoked." })
+  @Mutation(() => Boolean, {
+    description:
+      "Ends the session that the request came by; again, it stays ended. Not by an API key: FORBIDDEN (`needed: SESSION`).",
+  })
   async logout(@Ctx() context: GraphQLContext): Promise<boolean> {
     if (context.token === undefined) throw new UnauthenticatedError();
+    const principal = await context.principal();
+    if (principal !== null) allowSession(principal);
     await this.#sessions.end(context.token);
     return true;
   }

@@ -3,6 +3,7 @@ import { fastifyApolloHandler } from "@as-integrations/fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Authenticator } from "../access/authenticator.ts";
 import { ApiError } from "../errors.ts";
+import { requestAddress } from "../http/auth/request-address.ts";
 import { requestCaller } from "../http/auth/request-caller.ts";
 import { requestToken } from "../http/auth/request-token.ts";
 import { expectBody, inTimeOrCut } from "../http/body/parsed-body.ts";
@@ -53,7 +54,8 @@ export function registerGraphQLRoute(
         publicUrl: options.publicUrl,
         token,
         principal: () => {
-          principal ??= token === undefined ? Promise.resolve(null) : authenticator.authenticate(token, request.ip);
+          principal ??=
+            token === undefined ? Promise.resolve(null) : authenticator.authenticate(token, requestAddress(request));
           return principal;
         },
         logError: (error, message) => request.log.error({ err: error }, message),

@@ -1,7 +1,8 @@
 import { GraphQLSafeInt } from "graphql-scalars";
-import { Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
+import { Ctx, Field, GraphQLISODateTime, ID, InputType, Int, ObjectType, registerEnumType } from "type-graphql";
 import type { FileRecord } from "../metadata/file-record.ts";
 import { chunksInAll } from "../uploads/chunk-plan.ts";
+import type { GraphQLContext } from "./context.ts";
 import { FileType } from "./file-types.ts";
 import { connectionOf } from "./page-types.ts";
 
@@ -165,9 +166,11 @@ export class UploadSessionType {
     });
   }
 
-  @Field(() => FileType, { nullable: true, description: "Once completed." })
-  file(): FileType | null {
-    return this.stored.status === "COMPLETE" ? FileType.of(this.stored) : null;
+  @Field(() => FileType, { nullable: true, description: "Once completed; null for a token without FILES_READ." })
+  async file(@Ctx() context: GraphQLContext): Promise<FileType | null> {
+    const principal = await context.principal();
+    const mayRead = principal?.scopes.has("FILES_READ") === true;
+    return mayRead && this.stored.status === "COMPLETE" ? FileType.of(this.stored) : null;
   }
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { NodeReport } from "../storage/node-report.ts";
 import { NODE_KINDS } from "../storage/storage-node.ts";
+import { requestAddress } from "./auth/request-address.ts";
 import { requestToken } from "./auth/request-token.ts";
 
 export interface Readiness {
@@ -57,7 +58,7 @@ export function registerHealthRoutes(app: FastifyInstance, authenticator: Authen
   async function isAdministrator(request: FastifyRequest): Promise<boolean> {
     const token = requestToken(request);
     if (token === undefined) return false;
-    const principal = await authenticator.authenticate(token, request.ip).catch(() => null);
+    const principal = await authenticator.authenticate(token, requestAddress(request)).catch(() => null);
     return principal?.scopes.has("ADMIN") === true;
   }
 

@@ -77,7 +77,7 @@ const settings = z.object({
   MAX_TOKENS: integer(1, 1_000_000, "1000"),
   REGISTRATIONS_PER_HOUR: integer(1, 1_000_000, "1000"),
   SIGN_INS_PER_MINUTE: integer(1, 1_000_000, "300"),
-  SIGN_INS_PER_ACCOUNT: integer(1, 1_000_000, "15"),
+  SIGN_INS_PER_ACCOUNT: integer(1, 1_000_000, "9"),
   REGISTRATION: choice(["open", "closed"], "open"),
   INTROSPECTION: choice(["on", "off"], "on"),
   IDLE_TIMEOUT: duration("60s"),

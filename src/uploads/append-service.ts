@@ -160,7 +160,8 @@ export class AppendService {
   /** Completes an upload of which all bytes are there: the process may have died before it could. */
   async completeIfWhole(principal: Principal, upload: FileRecord): Promise<FileRecord> {
     const isWhole = upload.sizeKnown && upload.receivedBytes === upload.size;
-    if (upload.isPart || !isWhole || upload.status !== "OPEN") return upload;
+    const mayComplete = principal.scopes.has("FILES_WRITE");
+    if (upload.isPart || !isWhole || upload.status !== "OPEN" || !mayComplete) return upload;
     return this.#uploads.complete(principal, upload.id, null);
   }
 

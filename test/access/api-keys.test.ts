@@ -34,6 +34,12 @@ describe.each(dialects)("API keys on %s", (dialect) => {
       403,
       expect.objectContaining({ code: "FORBIDDEN", needed: "FILES_READ" }),
     ]);
+    const link = "mutation ($id: ID!) { createDownloadLink(fileId: $id) { id } }";
+    expect(await writer.client.failure(link, { id })).toMatchObject({ code: "FORBIDDEN", needed: "FILES_READ" });
+    const session = "query ($id: ID!) { uploadSession(id: $id) { status file { id } } }";
+    const seen = { status: "COMPLETED", file: null };
+    expect((await writer.client.data(session, { id })).uploadSession).toEqual(seen);
+    expect((await reader.client.data(session, { id })).uploadSession).toEqual({ ...seen, file: { id } });
     const input = { filename: "f", size: 1 };
     const begin = "mutation ($input: BeginUploadInput!) { beginUpload(input: $input) { id } }";
     expect(await reader.client.failure(begin, { input })).toMatchObject({ code: "FORBIDDEN", needed: "FILES_WRITE" });
@@ -74,6 +80,7 @@ describe.each(dialects)("API keys on %s", (dialect) => {
       "{ sessions { id } }",
       KEYS,
       "mutation { revokeOtherSessions }",
+      "mutation { logout }",
       'mutation { createApiKey(input: { name: "more", scopes: [FILES_READ] }) { token } }',
       'mutation { changePassword(input: { currentPassword: "correct horse", newPassword: "staple battery" }) }',
     ]) {

@@ -92,13 +92,44 @@ describe.each(dialects)("sessions on %s", (dialect) => {
     [{ currentPassword: "wrong horse", newPassword: "staple battery" }, "currentPassword"],
     [{ currentPassword: PASSWORD, newPassword: "short" }, "newPassword"],
     [{ currentPassword: PASSWORD, newPassword: "password1" }, "newPassword"],
-    [{ currentPassword: "x".repeat(300), newPassword: "staple battery" }, "password"],
+    [{ currentPassword: "x".repeat(300), newPassword: "staple battery" }, "currentPassword"],
   ])("%j changes nothing", async (input, field) => {
     const { client, login } = await someone();
     const other = await login();
     expect(await client.failure(CHANGE, { input })).toMatchObject({ code: "BAD_USER_INPUT", field });
     expect(await isIn(other)).toBe(true);
     await login();
+  });
+
+  test("a new password keeps out who signs in with the old one at that moment, and keys that others make", async () => {
+    const { client, login } = await someone();
+    const others = await Promise.all(Array.from({ length: 3 }, () => login()));
+    const input = { currentPassword: PASSWORD, newPassword: "staple battery" };
+    const made: Client[] = [];
+    let isOver = false;
+    const makingKeys = others.map(async (other) => {
+      while (!isOver) {
+        const key = 'mutation { createApiKey(input: { name: "key", scopes: [FILES_READ] }) { token } }';
+        const { data } = await other.send(key);
+        if (data == null) return;
+        made.push(new Client(service.url, (data as { createApiKey: { token: string } }).createApiKey.token));
+      }
+    });
+    const signingIn = Array.from({ length: 5 }, () => login().catch(() => null));
+    await client.data(CHANGE, { input });
+    isOver = true;
+    await Promise.all(makingKeys);
+    const late = [...made, ...others, ...(await Promise.all(signingIn)).filter((other) => other !== null)];
+    expect(await Promise.all(late.map(isIn))).toEqual(late.map(() => false));
+    expect(await isIn(client)).toBe(true);
+  });
+
+  test("what is no id is refused, so that a name doesn't pass for what is gone", async () => {
+    const { client } = await someone();
+    for (const operation of ["revokeSession", "revokeApiKey"]) {
+      const query = `mutation ($id: ID!) { ${operation}(id: $id) }`;
+      expect(await client.failure(query, { id: "nightly" })).toMatchObject({ code: "BAD_USER_INPUT", field: "id" });
+    }
   });
 
   test("of two changes at once, one wins", async () => {

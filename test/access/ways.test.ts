@@ -5,7 +5,7 @@ import { SCOPES, type Scope } from "../../src/access/principal.ts";
 import { buildGraphQLSchema } from "../../src/graphql/schema.ts";
 import { Client } from "../support/client.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { type Need, type ObjectKind, type Outcome, SIZE, type Way, ways } from "./ways.ts";
+import { type ObjectKind, type Outcome, SIZE, type Way, ways } from "./ways.ts";
 
 let service: TestService;
 /** An administrator, so that every scope can be given. */
@@ -15,7 +15,11 @@ let plain: Client;
 const keys = new Map<Scope, Client>();
 
 beforeAll(async () => {
-  service = await startService("sqlite", { MAX_TOKENS: "5000", SIGN_INS_PER_MINUTE: "100000" });
+  service = await startService("sqlite", {
+    MAX_TOKENS: "5000",
+    SIGN_INS_PER_MINUTE: "100000",
+    SIGN_INS_PER_ACCOUNT: "10000",
+  });
   owner = await service.administrator();
   plain = await Client.register(service.url);
   for (const scope of SCOPES) keys.set(scope, (await newKey(owner, scope)).client);
@@ -65,8 +69,12 @@ async function objectFor(name: string, { on }: Way, of: Client): Promise<string>
   return id;
 }
 
-function mayByKey(needs: Need, scope: string): boolean {
-  return needs === "NOTHING" || needs === "TOKEN" || (needs !== "SESSION" && needs.some((need) => need === scope));
+/** What a key with this scope alone lacks; undefined where it is enough. */
+function lackedBy(scope: Scope, { needs, needsAll = false }: Way): string | undefined {
+  if (needs === "NOTHING") return undefined;
+  if (needs === "SESSION") return needs;
+  if (needsAll) return needs.find((need) => need !== scope);
+  return needs.includes(scope) ? undefined : needs[0];
 }
 
 test("every operation and route is in the table, and no other", async () => {
@@ -83,15 +91,11 @@ test("every operation and route is in the table, and no other", async () => {
 });
 
 test("docs/access.md has the table", async () => {
-  const told = (needs: Need) =>
-    needs === "NOTHING"
-      ? "nothing"
-      : needs === "TOKEN"
-        ? "any token"
-        : needs === "SESSION"
-          ? "a session"
-          : needs.join(" or ");
-  const rows = all.map(([name, { needs }]) => `| \`${name}\` | ${told(needs)} |`);
+  const told = ({ needs, needsAll = false }: Way) => {
+    if (needs === "NOTHING") return "nothing";
+    return needs === "SESSION" ? "a session" : needs.join(needsAll ? " and " : " or ");
+  };
+  const rows = all.map(([name, way]) => `| \`${name}\` | ${told(way)} |`);
   const docs = await readFile(new URL("../../docs/access.md", import.meta.url), "utf8");
   expect(docs).toContain(["| operation or route | needs |", "|---|---|", ...rows].join("\n"));
 });
@@ -123,9 +127,9 @@ describe.each(all)("%s", (name, way) => {
 
   test.each(SCOPES)("serves a key with %s as the table says", async (scope) => {
     const outcome = await way.ask(keys.get(scope) as Client, await objectFor(name, way, owner));
-    if (mayByKey(needs, scope)) return expect(outcome.code).toBeUndefined();
+    const needed = lackedBy(scope, way);
+    if (needed === undefined) return expect(outcome.code).toBeUndefined();
     if (name.startsWith("HEAD ")) return expect(outcome.status).toBe(403);
-    const needed = needs === "SESSION" ? "SESSION" : needs[0];
     expect(outcome).toMatchObject({ code: "FORBIDDEN", needed });
   });
 });

@@ -1,8 +1,8 @@
 import type { Scope } from "../../src/access/principal.ts";
 import type { Client } from "../support/client.ts";
 
-/** What it takes to go a way: nothing, any valid token, a sign-in, or one of these scopes. */
-export type Need = "NOTHING" | "TOKEN" | "SESSION" | readonly Scope[];
+/** What it takes to go a way: nothing, a sign-in, or one of these scopes. */
+export type Need = "NOTHING" | "SESSION" | readonly Scope[];
 
 /** What an act is done to. */
 export type ObjectKind = "FILE" | "UPLOAD" | "SEQUENTIAL" | "LINK" | "SESSION" | "KEY" | "NODE";
@@ -21,6 +21,8 @@ export interface Outcome {
 /** An operation of GraphQL, or a method of a route. */
 export interface Way {
   needs: Need;
+  /** Whether it takes all of the scopes. */
+  needsAll?: boolean;
   on?: ObjectKind;
   ask(client: Client, id: string): Promise<Outcome>;
 }
@@ -59,6 +61,7 @@ const draft = { "upload-complete": "?1", "upload-draft-interop-version": "8" };
 const partial = { ...draft, "upload-offset": "0", "content-type": "application/partial-upload" };
 const READ = ["FILES_READ"] as const;
 const WRITE = ["FILES_WRITE"] as const;
+const BOTH = ["FILES_READ", "FILES_WRITE"] as const;
 const EITHER = ["FILES_WRITE", "FILES_READ"] as const;
 const ADMIN = ["ADMIN"] as const;
 
@@ -89,7 +92,7 @@ export const ways: Readonly<Record<string, Way>> = {
       return code === "UNAUTHENTICATED" ? { ...outcome, status: 200 } : { ...outcome, code };
     },
   },
-  "mutation logout": { needs: "TOKEN", ask: graphql("mutation { logout }") },
+  "mutation logout": { needs: "SESSION", ask: graphql("mutation { logout }") },
   "mutation changePassword": {
     needs: "SESSION",
     ask: graphql("mutation ($input: ChangePasswordInput!) { changePassword(input: $input) }", () => ({
@@ -133,7 +136,8 @@ export const ways: Readonly<Record<string, Way>> = {
   },
   "mutation deleteFile": { needs: WRITE, on: "FILE", ask: byId("mutation deleteFile") },
   "mutation createDownloadLink": {
-    needs: WRITE,
+    needs: BOTH,
+    needsAll: true,
     on: "FILE",
     ask: graphql("mutation ($id: ID!) { createDownloadLink(fileId: $id) { id } }"),
   },

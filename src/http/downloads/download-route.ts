@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BadUserInputError, NotFoundError } from "../../errors.ts";
 import type { DownloadableFile, DownloadService } from "../../files/download-service.ts";
 import type { ByteRange } from "../../storage/storage-node.ts";
+import { requestAddress } from "../auth/request-address.ts";
 import { requestToken } from "../auth/request-token.ts";
 import { parseRange } from "./byte-ranges.ts";
 import {
@@ -32,7 +33,7 @@ export function registerDownloadRoute(app: FastifyInstance, downloads: Downloads
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { id } = request.params as { id: string };
     const { secret, disposition } = readQuery(request.query as Record<string, unknown>);
-    const file = await downloads.find(id, { token: requestToken(request), address: request.ip, secret });
+    const file = await downloads.find(id, { token: requestToken(request), address: requestAddress(request), secret });
     return answer(downloads, file, disposition, request, reply);
   };
   for (const method of ["HEAD", "GET"] as const) {
