@@ -24,7 +24,7 @@ const credentials: Readonly<Record<string, Credential>> = {
       select user.*, token.id as credential_id, null as credential_scopes,
         coalesce(token.last_used_at < ?, 1) as credential_stale
       from access_tokens token join users user on user.id = token.user_id
-      where token.token_hash = ? and token.expires_at > ?`,
+      where token.token_hash = ? and token.expires_at > ? and user.disabled_at is null`,
   },
   [API_KEY_PREFIX]: {
     kind: "API_KEY",
@@ -33,7 +33,7 @@ const credentials: Readonly<Record<string, Credential>> = {
       select user.*, token.id as credential_id, token.scopes as credential_scopes,
         coalesce(token.last_used_at < ?, 1) as credential_stale
       from api_keys token join users user on user.id = token.user_id
-      where token.key_hash = ? and (token.expires_at is null or token.expires_at > ?)`,
+      where token.key_hash = ? and user.disabled_at is null and (token.expires_at is null or token.expires_at > ?)`,
   },
 };
 

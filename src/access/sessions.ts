@@ -3,7 +3,7 @@ import { lockUser } from "../accounts/lock-user.ts";
 import { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { deleteInSteps } from "../database/delete-in-steps.ts";
-import { UnauthenticatedError } from "../errors.ts";
+import { ApiError, UnauthenticatedError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import { clientOf } from "./client-address.ts";
 import { credentialId } from "./credential-id.ts";
@@ -39,13 +39,17 @@ export class Sessions {
 
   /**
    * Begins a session for whoever knew the password that `user` has.
-   * @throws UnauthenticatedError when it was changed meanwhile
+   * @throws ApiError UNAUTHENTICATED when it was changed meanwhile, FORBIDDEN when the user is disabled
    */
   async begin(em: EntityManager, user: UserRecord, { userAgent, address }: Caller): Promise<SignedIn> {
     await lockUser(em, user.id);
-    const isCurrent = await em.count(UserRecord, { id: user.id, passwordHash: user.passwordHash });
-    if (isCurrent === 0) {
+    const fields = ["passwordHash", "disabledAt"] as const;
+    const current = await em.findOneOrFail(UserRecord, user.id, { fields, refresh: true });
+    if (current.passwordHash !== user.passwordHash) {
       throw new UnauthenticatedError("The password was changed meanwhile. Sign in with the new one.");
+    }
+    if (current.disabledAt !== null) {
+      throw new ApiError("FORBIDDEN", "This account is disabled. Ask the operator of this server.");
     }
     const token = newToken(SESSION_PREFIX);
     const createdAt = new Date();

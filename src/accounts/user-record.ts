@@ -24,6 +24,8 @@ export const UserRecord = defineEntity({
     /** Bytes that the two may come to; null for the server's default. */
     quotaBytes: p.bigint("number").nullable(),
     createdAt: p.datetime(3),
+    /** Since when the user, and all by which they get in, is kept out; null where they are not. */
+    disabledAt: p.datetime(3).nullable(),
   },
 });
 export type UserRecord = InferEntity<typeof UserRecord>;

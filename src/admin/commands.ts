@@ -6,7 +6,7 @@ import type { CommandContext } from "./command-context.ts";
 import { drain, undrain } from "./drain-command.ts";
 import { rebalance, replace, scrub, sweep } from "./node-commands.ts";
 import { showStatus } from "./status-command.ts";
-import { changeRole, makeKey, quota } from "./user-commands.ts";
+import { changeRole, listUsers, makeKey, quota, setDisabled } from "./user-commands.ts";
 
 const EPILOGUE = `Settings come from the environment, as the server's: DATABASE_URL, STORAGE_NODES, REPLICAS and so on must be the same.
 It runs beside running servers, or without any.
@@ -24,6 +24,8 @@ const usages = {
   demote: "demote <user>",
   quota: "quota <user> [bytes]",
   key: "key <user>",
+  users: "users [search]",
+  disable: "disable <user>",
 } as const;
 
 /** One act of an administrator. */
@@ -121,6 +123,24 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
           .positional("bytes", { type: "string", describe: "such as 500MiB, or none, or default; shown if left out" }),
       ({ user, bytes }) => {
         command = (context) => quota(context, user, bytes);
+      },
+    )
+    .command(
+      usages.users,
+      "list users with what they store",
+      (y) =>
+        y.positional("search", { type: "string", describe: "a part of their names or addresses; all, if left out" }),
+      ({ search }) => {
+        command = (context) => listUsers(context, search);
+      },
+    )
+    .command(
+      usages.disable,
+      "keep a user out at once, with all tokens, keys and links",
+      (y) =>
+        y.positional("user", user).option("undo", { type: "boolean", default: false, describe: "let them in again" }),
+      ({ user, undo }) => {
+        command = (context) => setDisabled(context, user, !undo);
       },
     )
     .command(

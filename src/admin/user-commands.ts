@@ -1,26 +1,48 @@
 import { ApiKeys } from "../access/api-keys.ts";
 import type { Scope } from "../access/principal.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
-import { UserDirectory } from "../accounts/user-directory.ts";
 import type { Role, UserRecord } from "../accounts/user-record.ts";
+import { Users } from "../accounts/users.ts";
 import { parseBytes, parseDuration } from "../setup/setting-types.ts";
 import { formatBytes } from "../terminal/format.ts";
 import { AdminError } from "./admin-error.ts";
 import type { CommandContext } from "./command-context.ts";
 
+const USERS_PER_PAGE = 500;
+
 export async function changeRole({ database, terminal }: CommandContext, login: string, role: Role): Promise<void> {
-  const users = new UserDirectory(database);
+  const users = new Users(database);
   const user = await find(users, login);
-  await users.setRole(user.id, role);
+  await users.change(user.id, { role });
   terminal.line(`${user.username} ${role === "ADMIN" ? "is an administrator" : "is no administrator"}.`);
-  if (role === "USER" && (await users.administrators()) === 0) {
-    terminal.line("There is no administrator left; to make one: promote USER");
+}
+
+export async function setDisabled({ database, terminal }: CommandContext, login: string, disabled: boolean) {
+  const users = new Users(database);
+  const user = await find(users, login);
+  await users.change(user.id, { disabled });
+  const told = disabled ? "is disabled: no token, key or link of theirs opens anything" : "may sign in again";
+  terminal.line(`${user.username} ${told}.`);
+}
+
+/** @param search part of a username or an email address; all where it is left out */
+export async function listUsers({ database, terminal }: CommandContext, search: string | undefined): Promise<void> {
+  const users = new Users(database);
+  for (let after: string | null = null; ; ) {
+    const page = await users.list({ first: USERS_PER_PAGE, after, search });
+    for (const { node } of page.edges) {
+      const { username, email, role, usedBytes, disabledAt } = node;
+      const facts = [username, email, formatBytes(usedBytes), ...(role === "ADMIN" ? ["administrator"] : [])];
+      terminal.line([...facts, ...(disabledAt === null ? [] : ["disabled"])].join("  "));
+    }
+    after = page.endCursor;
+    if (!page.hasNextPage) return;
   }
 }
 
 /** @param quota shows the present one where it is left out */
 export async function quota({ config, database, terminal }: CommandContext, login: string, quota: string | undefined) {
-  const user = await find(new UserDirectory(database), login);
+  const user = await find(new Users(database), login);
   const quotas = new QuotaService(database, config.defaultQuotaBytes);
   if (quota !== undefined) await quotas.setQuota(user.id, parseQuota(quota));
   const { usedBytes, reservedBytes, quotaBytes } = await quotas.usage(user.id);
@@ -39,7 +61,7 @@ interface KeyOptions {
 
 export async function makeKey({ database, terminal }: CommandContext, login: string, options: KeyOptions) {
   const { name, scopes, expires } = options;
-  const user = await find(new UserDirectory(database), login);
+  const user = await find(new Users(database), login);
   const expiresInSeconds = expires === undefined ? null : parseExpiry(expires);
   const { token } = await new ApiKeys(database).createFor(user, { name, scopes, expiresInSeconds });
   terminal.line(token);
@@ -62,7 +84,7 @@ function parseQuota(text: string): number | null | "none" {
   );
 }
 
-async function find(users: UserDirectory, login: string): Promise<UserRecord> {
+async function find(users: Users, login: string): Promise<UserRecord> {
   const user = await users.find(login);
   if (user !== null) return user;
   const known = await users.some();

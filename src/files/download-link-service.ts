@@ -72,7 +72,8 @@ export class DownloadLinkService {
 
   /** Whether the secret opens this file at this moment. */
   async opens(secret: string, fileId: string): Promise<boolean> {
-    const where = { file: fileId, secretHash: sha256(secret), expiresAt: { $gt: new Date() }, revoked: false };
+    const file = { id: fileId, owner: { disabledAt: null } };
+    const where = { file, secretHash: sha256(secret), expiresAt: { $gt: new Date() }, revoked: false };
     return (await this.#database.read((em) => em.count(DownloadLinkRecord, where))) > 0;
   }
 }

@@ -2,7 +2,8 @@ import { GraphQLSafeInt } from "graphql-scalars";
 import { Field, GraphQLISODateTime, ID, InputType, ObjectType, registerEnumType } from "type-graphql";
 import type { SignedIn } from "../access/sessions.ts";
 import type { StorageUsage } from "../accounts/quota-service.ts";
-import { roles, type UserRecord } from "../accounts/user-record.ts";
+import { type Role, roles, type UserRecord } from "../accounts/user-record.ts";
+import { connectionOf } from "./page-types.ts";
 
 const RoleEnum = Object.fromEntries(roles.map((role) => [role, role]));
 registerEnumType(RoleEnum, { name: "Role" });
@@ -24,10 +25,18 @@ export class UserType {
   @Field(() => GraphQLISODateTime)
   createdAt!: Date;
 
-  static of({ id, username, email, role, createdAt }: UserRecord): UserType {
-    return Object.assign(new UserType(), { id, username, email, role, createdAt });
+  @Field(() => GraphQLISODateTime, {
+    nullable: true,
+    description: "Since when the user is kept out; null where they are not.",
+  })
+  disabledAt!: Date | null;
+
+  static of({ id, username, email, role, createdAt, disabledAt }: UserRecord): UserType {
+    return Object.assign(new UserType(), { id, username, email, role, createdAt, disabledAt: disabledAt ?? null });
   }
 }
+
+export const UserConnection = connectionOf("User", UserType, UserType.of);
 
 @ObjectType("UserStorage", { description: "How much a user stores, and how much they may." })
 export class UserStorageType {
@@ -96,4 +105,22 @@ export class ChangePasswordInput {
 
   @Field(() => Boolean, { defaultValue: false, description: "Whether other sessions and the API keys stay." })
   keepOthers!: boolean;
+}
+
+@InputType("CreateUserInput")
+export class CreateUserInput extends RegisterInput {
+  @Field(() => RoleEnum, { defaultValue: "USER" })
+  role!: Role;
+}
+
+@InputType("UpdateUserInput", { description: "What is left out stays as it is." })
+export class UpdateUserInput {
+  @Field(() => RoleEnum, { nullable: true })
+  role?: Role | null;
+
+  @Field(() => Boolean, { nullable: true, description: "Keeps the user out at once, with all tokens, keys and links." })
+  disabled?: boolean | null;
+
+  @Field(() => GraphQLSafeInt, { nullable: true, description: "Bytes; null for the server's default." })
+  quotaBytes?: number | null;
 }

@@ -5,6 +5,7 @@ import { buildSchemaSync } from "type-graphql";
 import type { ApiKeys } from "../access/api-keys.ts";
 import type { Sessions } from "../access/sessions.ts";
 import type { SignInService } from "../access/sign-in-service.ts";
+import type { UserAdministration } from "../access/user-administration.ts";
 import type { QuotaService } from "../accounts/quota-service.ts";
 import type { DownloadLinkService } from "../files/download-link-service.ts";
 import type { FileService } from "../files/file-service.ts";
@@ -18,12 +19,14 @@ import { DownloadLinkResolver } from "./download-link-resolver.ts";
 import { FileResolver } from "./file-resolver.ts";
 import { NodeResolver } from "./node-resolver.ts";
 import { UploadResolver } from "./upload-resolver.ts";
+import { UserResolver } from "./user-resolver.ts";
 
 /** What the resolvers call. */
 interface Services {
   signIn: SignInService;
   sessions: Sessions;
   keys: ApiKeys;
+  users: UserAdministration;
   quotas: QuotaService;
   files: FileService;
   links: DownloadLinkService;
@@ -38,13 +41,22 @@ export function buildGraphQLSchema(services?: Services): GraphQLSchema {
   const instances = services && [
     new AccountResolver(services.signIn, services.sessions, services.quotas),
     new AccessResolver(services.sessions, services.keys),
+    new UserResolver(services.users),
     new FileResolver(services.files),
     new DownloadLinkResolver(services.links),
     new UploadResolver(services.uploads, services.chunks),
     new NodeResolver(services.nodes, services.requests),
   ];
   return buildSchemaSync({
-    resolvers: [AccountResolver, AccessResolver, FileResolver, DownloadLinkResolver, UploadResolver, NodeResolver],
+    resolvers: [
+      AccountResolver,
+      AccessResolver,
+      UserResolver,
+      FileResolver,
+      DownloadLinkResolver,
+      UploadResolver,
+      NodeResolver,
+    ],
     container: { get: (resolver) => instances?.find((instance) => instance instanceof resolver) },
     // The core checks its input, for every adapter alike.
     validate: false,

@@ -5,8 +5,10 @@ import { ApiKeys } from "../access/api-keys.ts";
 import { Authenticator } from "../access/authenticator.ts";
 import { Sessions } from "../access/sessions.ts";
 import { SignInService } from "../access/sign-in-service.ts";
+import { UserAdministration } from "../access/user-administration.ts";
 import { Passwords } from "../accounts/password-hashing.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
+import { Users } from "../accounts/users.ts";
 import { distrustAfterAbsence, refuseOtherClock } from "../database/database-clock.ts";
 import { DownloadLinkService } from "../files/download-link-service.ts";
 import { DownloadService } from "../files/download-service.ts";
@@ -104,6 +106,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     signIn,
     sessions,
     keys,
+    users: new UserAdministration(new Users(database), passwords, quotas),
     quotas,
     files,
     links,

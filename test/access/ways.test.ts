@@ -47,6 +47,7 @@ async function newObject(of: Client, kind: ObjectKind): Promise<string> {
   if (kind === "UPLOAD") return (await of.begin({ filename: "f", size: SIZE })).id;
   if (kind === "KEY") return (await newKey(of, "FILES_READ")).id;
   if (kind === "NODE") return "node1";
+  if (kind === "USER") return (await (await Client.register(service.url)).data("{ me { id } }")).me.id;
   if (kind === "LINK") {
     const fileId = await newObject(of, "FILE");
     const query = "mutation ($id: ID!) { createDownloadLink(fileId: $id) { id } }";
@@ -134,7 +135,7 @@ describe.each(all)("%s", (name, way) => {
   });
 });
 
-describe.each(all.filter(([, { on }]) => on !== undefined && on !== "NODE"))("%s", (name, way) => {
+describe.each(all.filter(([, { on }]) => on !== undefined && on !== "NODE" && on !== "USER"))("%s", (name, way) => {
   test("tells nobody what is another's", async () => {
     const eve = await newSession(plain);
     const theirs = await objectFor(name, way, owner);

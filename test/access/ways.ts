@@ -5,7 +5,7 @@ import type { Client } from "../support/client.ts";
 export type Need = "NOTHING" | "SESSION" | readonly Scope[];
 
 /** What an act is done to. */
-export type ObjectKind = "FILE" | "UPLOAD" | "SEQUENTIAL" | "LINK" | "SESSION" | "KEY" | "NODE";
+export type ObjectKind = "FILE" | "UPLOAD" | "SEQUENTIAL" | "LINK" | "SESSION" | "KEY" | "NODE" | "USER";
 
 /** An answer, as far as it tells who may do what. */
 export interface Outcome {
@@ -54,6 +54,11 @@ function rest(method: string, path: (id: string) => string, headers: Record<stri
 }
 
 const byId = (operation: string) => graphql(`${operation.replace(/^(\w+) (\w+)/, "$1 ($id: ID!) { $2(id: $id)")} }`);
+function someone() {
+  const username = `someone-${Math.random().toString(36).slice(2, 12)}`;
+  return { username, email: `${username}@example.org`, password: "correct horse" };
+}
+
 const UNKNOWN = { login: "nobody", password: "correct horse" };
 const tus = { "tus-resumable": "1.0.0" };
 const patch = { ...tus, "upload-offset": "0", "content-type": "application/offset+octet-stream" };
@@ -75,12 +80,12 @@ export const ways: Readonly<Record<string, Way>> = {
   "query sessions": { needs: "SESSION", ask: graphql("{ sessions { id } }") },
   "query apiKeys": { needs: "SESSION", ask: graphql("{ apiKeys { id } }") },
   "query storageNodes": { needs: ADMIN, ask: graphql("{ storageNodes { name } }") },
+  "query users": { needs: ADMIN, ask: graphql("{ users { totalCount } }") },
   "mutation register": {
     needs: "NOTHING",
-    ask: graphql("mutation ($input: RegisterInput!) { register(input: $input) { token } }", () => {
-      const username = `someone-${Math.random().toString(36).slice(2, 12)}`;
-      return { input: { username, email: `${username}@example.org`, password: "correct horse" } };
-    }),
+    ask: graphql("mutation ($input: RegisterInput!) { register(input: $input) { token } }", () => ({
+      input: someone(),
+    })),
   },
   "mutation login": {
     needs: "NOTHING",
@@ -142,6 +147,17 @@ export const ways: Readonly<Record<string, Way>> = {
     ask: graphql("mutation ($id: ID!) { createDownloadLink(fileId: $id) { id } }"),
   },
   "mutation revokeDownloadLink": { needs: WRITE, on: "LINK", ask: byId("mutation revokeDownloadLink") },
+  "mutation createUser": {
+    needs: ADMIN,
+    ask: graphql("mutation ($input: CreateUserInput!) { createUser(input: $input) { id } }", () => ({
+      input: someone(),
+    })),
+  },
+  "mutation updateUser": {
+    needs: ADMIN,
+    on: "USER",
+    ask: graphql("mutation ($id: ID!) { updateUser(id: $id, input: { disabled: true }) { id } }"),
+  },
   "mutation drainNode": {
     needs: ADMIN,
     on: "NODE",

@@ -97,20 +97,33 @@ test.for(acceptanceDialects("sqlite"))(
   },
 );
 
-test.for(acceptanceDialects("mysql"))("%s: promote, demote and quota", async (dialect) => {
-  const { workspace, client } = await workspaceWith(dialect, { DEFAULT_QUOTA: "10GiB" }, 2);
+test.for(acceptanceDialects("mysql"))("%s: promote, demote, disable, users and quota", async (dialect) => {
+  const { workspace, server, client } = await workspaceWith(dialect, { DEFAULT_QUOTA: "10GiB" }, 2);
   const nodes = () => client.send("{ storageNodes { name } }");
   expect((await nodes()).errors?.[0]?.extensions.code).toBe("FORBIDDEN");
   const promoted = await workspace.admin(["promote", "ADA"]).ended;
   expect(promoted).toEqual({ code: 0, stdout: "ada is an administrator.\n", stderr: "" });
   expect((await nodes()).errors).toBeUndefined();
-  const demoted = await workspace.admin(["demote", "ada@example.org"]).ended;
-  expect(demoted.stdout).toContain("There is no administrator left");
+  for (const act of ["demote", "disable"]) {
+    const refused = await workspace.admin([act, "ada@example.org"]).ended;
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("the last administrator") });
+  }
+  const bob = await Client.register(server.url, "bob");
+  await workspace.admin(["promote", "bob"]).ended;
+  expect((await workspace.admin(["demote", "ada@example.org"]).ended).stdout).toBe("ada is no administrator.\n");
   expect((await nodes()).errors?.[0]?.extensions.code).toBe("FORBIDDEN");
+  expect((await workspace.admin(["disable", "ada"]).ended).stdout).toContain("ada is disabled");
+  expect((await client.data("{ me { id } }")).me).toBeNull();
+  const listed = (await workspace.admin(["users"]).ended).stdout.split("\n");
+  expect(listed).toEqual(["ada  ada@example.org  128 KiB  disabled", "bob  bob@example.org  0 B  administrator", ""]);
+  expect((await workspace.admin(["users", "BOB@"]).ended).stdout).toMatch(/^bob [^\n]*\n$/);
+  await workspace.admin(["disable", "ada", "--undo"]).ended;
+  expect((await client.data("{ me { username } }")).me).toEqual({ username: "ada" });
+  expect((await bob.data("{ users { totalCount } }")).users.totalCount).toBe(2);
   expect(await workspace.admin(["promote", "eve"]).ended).toEqual({
     code: 2,
     stdout: "",
-    stderr: "There is no user eve. There are: ada\n",
+    stderr: "There is no user eve. There are: ada, bob\n",
   });
 
   const shown = async (...args: string[]) => (await workspace.admin(["quota", "ada", ...args]).ended).stdout;

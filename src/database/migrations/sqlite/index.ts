@@ -14,6 +14,7 @@ import { Migration20261127200000FreeingChunks } from "./20261127200000-freeing-c
 import { Migration20261127210000FreeingOrder } from "./20261127210000-freeing-order.ts";
 import { Migration20261128100000FoldedSharpS } from "./20261128100000-folded-sharp-s.ts";
 import { Migration20261128110000SessionsAndKeys } from "./20261128110000-sessions-and-keys.ts";
+import { Migration20261128120000DisabledUsers } from "./20261128120000-disabled-users.ts";
 
 /** All migrations, in the order in which they run. */
 export const sqliteMigrations: Constructor<Migration>[] = [
@@ -31,4 +32,5 @@ export const sqliteMigrations: Constructor<Migration>[] = [
   Migration20261127210000FreeingOrder,
   Migration20261128100000FoldedSharpS,
   Migration20261128110000SessionsAndKeys,
+  Migration20261128120000DisabledUsers,
 ];

@@ -1,0 +1,94 @@
+import { LockMode, raw } from "@mikro-orm/core";
+import { v7 as uuidv7 } from "uuid";
+import type { Database, EntityManager } from "../database/database.ts";
+import { findPage, type Page, type PageRequest } from "../database/keyset-page.ts";
+import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
+import { isUuid } from "../runtime/uuid.ts";
+import { checkRegistration, type Registration } from "./registration.ts";
+import { type Role, UserRecord } from "./user-record.ts";
+
+const SOME = 20;
+const MAX_SEARCH_LENGTH = 254;
+const BY_NAME = { name: "USERS", properties: [{ usernameKey: "asc" }], index: "users_username_key_unique" } as const;
+
+export interface UserListing extends PageRequest {
+  /** Part of a username or an email address, in any case. */
+  search?: string | null | undefined;
+}
+
+export interface UserChange {
+  role?: Role | undefined;
+  /** Whether the user and all that they made to get in by is kept out. */
+  disabled?: boolean | undefined;
+}
+
+/** All users, as administrators and operators see them. */
+export class Users {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** @param login a username or an email address, in any case */
+  find(login: string): Promise<UserRecord | null> {
+    const key = login.toLowerCase();
+    return this.#database.read((em) => em.findOne(UserRecord, { $or: [{ usernameKey: key }, { emailKey: key }] }));
+  }
+
+  /** A few, by name. */
+  some(): Promise<UserRecord[]> {
+    return this.#database.read((em) => em.find(UserRecord, {}, { orderBy: { usernameKey: "asc" }, limit: SOME }));
+  }
+
+  /** Lists users by name. @throws BadUserInputError */
+  list({ search, ...page }: UserListing): Promise<Page<UserRecord>> {
+    if (search != null && (search.length > MAX_SEARCH_LENGTH || search.includes("\0"))) {
+      throw new BadUserInputError("search", `search accepts at most ${MAX_SEARCH_LENGTH} characters, and no NUL.`);
+    }
+    const key = search?.toLowerCase();
+    // As a fragment with its values, since a `?` in the search would be taken for a placeholder.
+    const where = () =>
+      key ? { [raw("(instr(username_key, ?) > 0 or instr(email_key, ?) > 0)", [key, key])]: [] } : {};
+    return findPage(this.#database, UserRecord, where, { ...BY_NAME, isLong: Boolean(key) }, page);
+  }
+
+  /** @throws ApiError BAD_USER_INPUT, CONFLICT with the `field` that is taken */
+  async create(input: Registration, role: Role, passwordHash: string): Promise<UserRecord> {
+    const { usernameKey, emailKey } = checkRegistration(input);
+    const { username, email } = input;
+    const user = { id: uuidv7(), username, usernameKey, email, emailKey, passwordHash, role, createdAt: new Date() };
+    await this.#database.transaction(async (em) => {
+      const taken = await em.findOne(UserRecord, { $or: [{ usernameKey }, { emailKey }] });
+      if (taken !== null) {
+        const field = taken.usernameKey === usernameKey ? "username" : "email";
+        throw new ApiError("CONFLICT", `This ${field === "email" ? "email address" : field} is taken.`, { field });
+      }
+      await em.insert(UserRecord, user);
+    });
+    return this.#database.read((em) => em.findOneOrFail(UserRecord, user.id));
+  }
+
+  /** @throws ApiError NOT_FOUND, CONFLICT for the last administrator */
+  async change(id: string, { role, disabled }: UserChange): Promise<UserRecord> {
+    if (!isUuid(id)) throw new NotFoundError("user");
+    await this.#database.transaction(async (em) => {
+      const administrators = await lockAdministrators(em);
+      const isLast = administrators.length === 1 && administrators[0] === id;
+      if (isLast && (role === "USER" || disabled === true)) {
+        throw new ApiError("CONFLICT", "This is the last administrator. Make another one first.", { field: "role" });
+      }
+      const user = await em.findOne(UserRecord, id);
+      if (user === null) throw new NotFoundError("user");
+      if (role !== undefined) user.role = role;
+      if (disabled !== undefined) user.disabledAt = disabled ? (user.disabledAt ?? new Date()) : null;
+    });
+    return this.#database.read((em) => em.findOneOrFail(UserRecord, id));
+  }
+}
+
+/** The administrators who can act, locked until the transaction ends: of two who leave at once, one is the last. */
+async function lockAdministrators(em: EntityManager): Promise<string[]> {
+  const options = { fields: ["id" as const], lockMode: LockMode.PESSIMISTIC_WRITE as const };
+  return (await em.find(UserRecord, { role: "ADMIN", disabledAt: null }, options)).map(({ id }) => id);
+}
