@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { defineConfig, type Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
 import { ApiKeyRecord } from "./src/access/api-key-record.ts";
+import { IdentityRecord } from "./src/access/identity-record.ts";
 import { SessionRecord } from "./src/access/session-record.ts";
 import { UserRecord } from "./src/accounts/user-record.ts";
 import { EmbeddedDriver } from "./src/database/embedded-connection.ts";
@@ -31,6 +32,7 @@ const common = {
     UserRecord,
     SessionRecord,
     ApiKeyRecord,
+    IdentityRecord,
     FileRecord,
     ChunkRecord,
     ReplicaRecord,

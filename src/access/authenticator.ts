@@ -1,6 +1,8 @@
 import { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { API_KEY_PREFIX } from "./api-keys.ts";
+import { Identities } from "./identities.ts";
+import type { Issuers } from "./issuers.ts";
 import { type CredentialKind, type Principal, SCOPES, type Scope, scopesOf } from "./principal.ts";
 import { SESSION_PREFIX } from "./sessions.ts";
 import { hashToken } from "./token.ts";
@@ -46,18 +48,23 @@ interface Row {
 /** Answers who somebody is: the one place that every way in asks. */
 export class Authenticator {
   readonly #database: Database;
+  readonly #issuers: Issuers;
+  readonly #identities: Identities;
 
-  constructor(database: Database) {
+  constructor(database: Database, issuers: Issuers) {
     this.#database = database;
+    this.#issuers = issuers;
+    this.#identities = new Identities(database);
   }
 
   /**
    * @param address whom the token came from
    * @returns null for a token that is not valid, or not any more
+   * @throws ServiceUnavailableError where its issuer can't be asked
    */
   async authenticate(token: string, address: string): Promise<Principal | null> {
     const credential = credentials[FORM.exec(token)?.[1] ?? ""];
-    if (credential === undefined) return null;
+    if (credential === undefined) return this.#byIssuer(token);
     const now = new Date();
     const stale = new Date(now.getTime() - LAST_USED_PRECISION_MS);
     const found = await this.#database.read(async (em) => {
@@ -68,6 +75,14 @@ export class Authenticator {
     const { row, user } = found;
     if (Number(row.credential_stale) === 1) this.#noteUse(credential, row.credential_id, now, address);
     return { user, credential: { kind: credential.kind, id: row.credential_id }, scopes: scopesOfRow(row, user) };
+  }
+
+  async #byIssuer(token: string): Promise<Principal | null> {
+    const identity = await this.#issuers.verify(token);
+    if (identity === null) return null;
+    const user = await this.#identities.userOf(identity);
+    if (user.disabledAt !== null) return null;
+    return { user, credential: { kind: "ISSUER", id: identity.subject }, scopes: scopesOf(user) };
   }
 
   /** Nobody waits for it: who only reads can do so while nothing can be written. */

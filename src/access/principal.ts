@@ -6,8 +6,7 @@ export const SCOPES = ["FILES_READ", "FILES_WRITE", "ADMIN"] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What a principal came in by. */
-export const CREDENTIAL_KINDS = ["SESSION", "API_KEY"] as const;
-export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+export type CredentialKind = "SESSION" | "API_KEY" | "ISSUER";
 
 /** Who asks, what they came in by, and what they may do with it. */
 export interface Principal {
@@ -40,5 +39,5 @@ export function allow({ user, scopes }: Principal, ...anyOf: [Scope, ...Scope[]]
  */
 export function allowSession({ user, credential }: Principal): UserRecord {
   if (credential.kind === "SESSION") return user;
-  throw new ApiError("FORBIDDEN", "An API key can't be used for this: sign in.", { needed: "SESSION" });
+  throw new ApiError("FORBIDDEN", "This takes a session: sign in with a password.", { needed: "SESSION" });
 }

@@ -49,7 +49,7 @@ export class Users {
     const key = search?.toLowerCase();
     // As a fragment with its values, since a `?` in the search would be taken for a placeholder.
     const where = () =>
-      key ? { [raw("(instr(username_key, ?) > 0 or instr(email_key, ?) > 0)", [key, key])]: [] } : {};
+      key ? { [raw("(instr(lower(username), ?) > 0 or instr(lower(email), ?) > 0)", [key, key])]: [] } : {};
     return findPage(this.#database, UserRecord, where, { ...BY_NAME, isLong: Boolean(key) }, page);
   }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { ApiKeys } from "../access/api-keys.ts";
 import { Authenticator } from "../access/authenticator.ts";
+import { Issuers } from "../access/issuers.ts";
 import { Sessions } from "../access/sessions.ts";
 import { SignInService } from "../access/sign-in-service.ts";
 import { UserAdministration } from "../access/user-administration.ts";
@@ -63,7 +64,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const { tokenExpiryMs, maxTokens, registrationOpen, registrationsPerHour, signIns } = config;
   const sessions = new Sessions(database, { tokenExpiryMs, maxTokens });
   const keys = new ApiKeys(database);
-  const authenticator = new Authenticator(database);
+  const authenticator = new Authenticator(database, new Issuers(config.issuers));
   const signIn = new SignInService(
     database,
     passwords,

@@ -5,6 +5,7 @@ import { LARGEST_RESERVATION } from "../storage/s3/memory-budget.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE } from "../uploads/chunk-plan.ts";
 import { ConfigError } from "./config-error.ts";
 import { DATABASE_URL_TAKES, parseDatabaseUrl } from "./database-setting.ts";
+import { authIssuers, type IssuerConfig } from "./issuer-setting.ts";
 import { type NodeConfig, parseStorageNodes, STORAGE_NODES_TAKE } from "./node-setting.ts";
 import { trustProxy } from "./proxy-setting.ts";
 import { misspelledSettings } from "./setting-names.ts";
@@ -92,6 +93,7 @@ const settings = z.object({
   CORS_ORIGINS: corsOrigins,
   PUBLIC_URL: publicUrl,
   TRUST_PROXY: trustProxy,
+  AUTH_ISSUERS: authIssuers,
 });
 
 export interface Config {
@@ -151,6 +153,8 @@ export interface Config {
   publicUrl: string | null;
   /** Whether the headers of proxies are believed; of which, where not of all. */
   trustProxy: boolean | string[];
+  /** Whose tokens sign people in, besides our own. */
+  issuers: IssuerConfig[];
   /** A line for each variable that looks as if it was meant to be a setting. */
   misspelled: string[];
 }
@@ -165,7 +169,7 @@ function workerCount(workers: string, databaseUrl: string): number {
 }
 
 /** Settings that may hold passwords and keys, in whatever form they were given. */
-const SECRET_SETTINGS = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS", "PUBLIC_URL"];
+const SECRET_SETTINGS = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS", "PUBLIC_URL", "AUTH_ISSUERS"];
 
 /** @throws ConfigError */
 export function readConfig(environment: Record<string, string | undefined>): Config {
@@ -233,6 +237,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     corsOrigins: data.CORS_ORIGINS,
     publicUrl: data.PUBLIC_URL,
     trustProxy: data.TRUST_PROXY,
+    issuers: data.AUTH_ISSUERS,
     misspelled: misspelledSettings(Object.keys(set), Object.keys(settings.shape)),
   };
 }

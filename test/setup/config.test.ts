@@ -170,6 +170,11 @@ describe("readConfig", () => {
     ["REPAIR_RATE", "1KiB", "from 1048576 to"],
     ["REGISTRATION", "shut", "open or closed"],
     ["INTROSPECTION", "yes", "on or off"],
+    ["AUTH_ISSUERS", "https://id.example.org", "a JSON array"],
+    ["AUTH_ISSUERS", '[{"issuer":"a","audience":"b","secret":"too short"}]', "a JSON array"],
+    ["AUTH_ISSUERS", '[{"issuer":"a","audience":"b","jwks":"file:/nowhere"}]', "a JSON array"],
+    ["AUTH_ISSUERS", '[{"issuer":"a","audience":"b","key":"x"}]', "a JSON array"],
+    ["AUTH_ISSUERS", '[{"issuer":"a","audience":"b"},{"issuer":"a","audience":"c"}]', "a JSON array"],
     ["TRUST_PROXY", "true", "off, on, or addresses"],
     ["TRUST_PROXY", "10.0.0.0/33", "off, on, or addresses"],
     ["TRUST_PROXY", "10.0.0.1,", "off, on, or addresses"],
@@ -181,7 +186,7 @@ describe("readConfig", () => {
     ["CORS_ORIGINS", "app.example", "none, or origins"],
   ])("%s=%s stops the start with one line that says what it takes", (name, value, takes) => {
     const text = message({ [name]: value });
-    const isSecret = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS"].includes(name);
+    const isSecret = ["DATABASE_URL", "STORAGE_NODES", "CORS_ORIGINS", "AUTH_ISSUERS"].includes(name);
     expect(text).toContain(isSecret ? `${name} can't be used` : `${name}=${value} can't be used`);
     expect(text).toContain(takes);
     expect(text).not.toContain("\n");

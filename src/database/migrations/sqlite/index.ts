@@ -15,6 +15,7 @@ import { Migration20261127210000FreeingOrder } from "./20261127210000-freeing-or
 import { Migration20261128100000FoldedSharpS } from "./20261128100000-folded-sharp-s.ts";
 import { Migration20261128110000SessionsAndKeys } from "./20261128110000-sessions-and-keys.ts";
 import { Migration20261128120000DisabledUsers } from "./20261128120000-disabled-users.ts";
+import { Migration20261128130000Identities } from "./20261128130000-identities.ts";
 
 /** All migrations, in the order in which they run. */
 export const sqliteMigrations: Constructor<Migration>[] = [
@@ -33,4 +34,5 @@ export const sqliteMigrations: Constructor<Migration>[] = [
   Migration20261128100000FoldedSharpS,
   Migration20261128110000SessionsAndKeys,
   Migration20261128120000DisabledUsers,
+  Migration20261128130000Identities,
 ];

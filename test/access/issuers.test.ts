@@ -1,0 +1,226 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { Client } from "../support/client.ts";
+import { dialects } from "../support/databases.ts";
+import { startService, type TestService } from "../support/service.ts";
+
+type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
+
+const AUDIENCE = "stowage";
+const SECRET = "a secret of at least thirty-two bytes";
+
+/** An OpenID provider, as far as it matters here: what it says of itself, and its keys. */
+class Provider {
+  readonly keys = new Map<string, Pair>();
+  isAway = false;
+  asked = 0;
+  readonly #server: Server;
+
+  constructor() {
+    this.#server = createServer(async (request, response) => {
+      if (this.isAway) return void request.socket.destroy();
+      response.setHeader("content-type", "application/json");
+      if (request.url?.endsWith("/openid-configuration")) {
+        return void response.end(JSON.stringify({ issuer: this.url, jwks_uri: `${this.url}/keys` }));
+      }
+      this.asked++;
+      const keys = await Promise.all(
+        [...this.keys].map(async ([kid, { publicKey }]) => ({ ...(await exportJWK(publicKey)), kid })),
+      );
+      response.end(JSON.stringify({ keys }));
+    });
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    await this.rotate("first");
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async rotate(kid: string): Promise<void> {
+    this.keys.set(kid, await generateKeyPair("RS256", { extractable: true }));
+  }
+
+  token(claims: JWTPayload, { kid = "first", expires = "1h" }: { kid?: string; expires?: string | number } = {}) {
+    return new SignJWT({ sub: "1", iss: this.url, aud: AUDIENCE, ...claims })
+      .setProtectedHeader({ alg: "RS256", kid })
+      .setIssuedAt()
+      .setExpirationTime(expires)
+      .sign((this.keys.get(kid) as Pair).privateKey);
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+describe.each(dialects)("issuers on %s", (dialect) => {
+  const provider = new Provider();
+  let service: TestService;
+
+  beforeAll(async () => {
+    await provider.start();
+    const claims = { name: "preferred_username", email: "email", admin: "roles=boss" };
+    const issuers = [
+      { issuer: provider.url, audience: AUDIENCE, claims },
+      { issuer: "small-app", audience: AUDIENCE, secret: SECRET },
+    ];
+    service = await startService(dialect, { REGISTRATION: "closed", AUTH_ISSUERS: JSON.stringify(issuers) });
+  });
+  afterAll(async () => {
+    await service.stop();
+    provider.stop();
+  });
+
+  const client = (token: string) => new Client(service.url, token);
+  const me = async (token: string) => (await client(token).data("{ me { id username email role } }")).me;
+
+  test("make a user at first sight, once, who is the same ever after, by every way", async () => {
+    const claims = { sub: "ada", preferred_username: "Ada Lovelace", email: "ada@example.org" };
+    const tokens = await Promise.all(Array.from({ length: 10 }, () => provider.token(claims)));
+    const seen = await Promise.all(tokens.map(me));
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(1);
+    expect(seen[0]).toMatchObject({ username: "Ada_Lovelace", email: "ada@example.org", role: "USER" });
+    const ada = client(tokens[0] as string);
+    const { id } = await ada.upload("f.txt", Buffer.from("bytes"));
+    expect((await ada.download(id)).status).toBe(200);
+    const renamed = await me(await provider.token({ ...claims, preferred_username: "countess" }));
+    expect(renamed).toEqual({ ...seen[0], username: "countess" });
+  });
+
+  test("have names that local users may have, too", async () => {
+    const admin = await service.administrator().catch(() => null);
+    expect(admin).toBeNull();
+    const input = { sub: "twin-1", preferred_username: "twin", email: "twin@example.org" };
+    const [one, other] = [
+      await me(await provider.token(input)),
+      await me(await provider.token({ ...input, sub: "twin-2" })),
+    ];
+    expect([one.username, other.username]).toEqual(["twin", "twin"]);
+    expect(one.id).not.toBe(other.id);
+  });
+
+  test("say who is an administrator, and who is none any more", async () => {
+    const nodes = async (roles: string[]) =>
+      client(await provider.token({ sub: "chief", roles })).send("{ storageNodes { name } }");
+    expect((await nodes(["boss", "other"])).errors).toBeUndefined();
+    expect((await nodes(["other"])).errors?.[0]?.extensions).toMatchObject({ code: "FORBIDDEN", needed: "ADMIN" });
+  });
+
+  test("with a shared secret sign by it alone", async () => {
+    const sign = (secret: string) =>
+      new SignJWT({ sub: "7", preferred_username: "seven" })
+        .setProtectedHeader({ alg: "HS256" })
+        .setIssuer("small-app")
+        .setAudience(AUDIENCE)
+        .setExpirationTime("1h")
+        .sign(Buffer.from(secret));
+    expect(await me(await sign(SECRET))).toMatchObject({ username: "seven" });
+    expect(await me(await sign("another secret of thirty-two bytes"))).toBeNull();
+  });
+
+  test("see to no account by their tokens", async () => {
+    const someone = client(await provider.token({ sub: "someone" }));
+    for (const query of ["{ sessions { id } }", "{ apiKeys { id } }", "mutation { logout }"]) {
+      expect(await someone.failure(query)).toMatchObject({ code: "FORBIDDEN", needed: "SESSION" });
+    }
+  });
+
+  test("refuse what is forged, of others, for others, too old, too early or too long", async () => {
+    const good = await provider.token({ sub: "x" });
+    const [header = "", payload = "", signature = ""] = good.split(".");
+    const stranger = await generateKeyPair("RS256", { extractable: true });
+    const { publicKey } = provider.keys.get("first") as Pair;
+    const by = (alg: string, key: Pair["privateKey"] | Uint8Array, claims: JWTPayload = {}) =>
+      new SignJWT({ sub: "x", iss: provider.url, aud: AUDIENCE, ...claims })
+        .setProtectedHeader({ alg, kid: "first" })
+        .setExpirationTime("1h")
+        .sign(key);
+    const hourAgo = Math.floor(Date.now() / 1000) - 3600;
+    const bad = [
+      await by("RS256", stranger.privateKey),
+      // The public key as a secret: the confusion of HMAC and RSA.
+      await by("HS256", Buffer.from(await exportSPKI(publicKey))),
+      new UnsecuredJWT({ sub: "x" }).setIssuer(provider.url).setAudience(AUDIENCE).setExpirationTime("1h").encode(),
+      await provider.token({ sub: "x", aud: "another" }),
+      await provider.token({ sub: "x", iss: "http://elsewhere.example" }),
+      await provider.token({ sub: "x" }, { expires: hourAgo }),
+      await provider.token({ sub: "x", nbf: hourAgo + 7200 }),
+      await provider.token({ sub: "" }),
+      await provider.token({ sub: "s".repeat(300) }),
+      await provider.token({ sub: "x", more: "m".repeat(7000) }),
+      `${header}.${payload}.`,
+      `${header}.${Buffer.from('{"sub":"y"}').toString("base64url")}.${signature}`,
+      `${header}.e30.${signature}`,
+      "a.b.c",
+      `${"a".repeat(6000)}.b.c`,
+    ];
+    for (const token of bad) {
+      const answer = await client(token).send("{ files { totalCount } }");
+      expect(answer.errors?.[0]?.extensions.code, token.slice(0, 60)).toBe("UNAUTHENTICATED");
+    }
+    expect(await me(good)).not.toBeNull();
+    expect(service.log.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  test("that differ a little by the clock are taken", async () => {
+    const soon = Math.floor(Date.now() / 1000) + 30;
+    expect(await me(await provider.token({ sub: "early", nbf: soon, iat: soon }))).not.toBeNull();
+    expect(await me(await provider.token({ sub: "late" }, { expires: soon - 60 }))).not.toBeNull();
+  });
+
+  test("that are away stop nobody whose key is known", async () => {
+    const known = await provider.token({ sub: "known" });
+    expect(await me(known)).not.toBeNull();
+    provider.isAway = true;
+    try {
+      expect(await me(known)).not.toBeNull();
+    } finally {
+      provider.isAway = false;
+    }
+  });
+
+  test("whose user is disabled let nobody in", async () => {
+    const token = await provider.token({ sub: "out" });
+    const { id } = await me(token);
+    await service.database((em) =>
+      em.execute("update users set disabled_at = ? where id = ?", [new Date(), id], "run"),
+    );
+    expect(await me(token)).toBeNull();
+  });
+});
+
+test("keys are rotated without a restart, and looked for no more often than they may be", async () => {
+  const provider = new Provider();
+  await provider.start();
+  const issuers = [{ issuer: provider.url, audience: AUDIENCE, jwks: `${provider.url}/keys` }];
+  await provider.rotate("second");
+  const service = await startService("sqlite", { AUTH_ISSUERS: JSON.stringify(issuers) });
+  try {
+    for (const kid of ["first", "second"]) {
+      const token = await provider.token({ sub: kid }, { kid });
+      expect((await new Client(service.url, token).data("{ me { id } }")).me).not.toBeNull();
+    }
+    await provider.rotate("third");
+    const token = await provider.token({ sub: "third" }, { kid: "third" });
+    const isIn = async () => (await new Client(service.url, token).data("{ me { id } }")).me !== null;
+    for (let i = 0; i < 5; i++) expect(await isIn()).toBe(false);
+    expect(provider.asked).toBe(1);
+    const now = Date.now;
+    Date.now = () => now() + 31_000;
+    onTestFinished(() => {
+      Date.now = now;
+    });
+    expect(await isIn()).toBe(true);
+    expect(provider.asked).toBe(2);
+  } finally {
+    await service.stop();
+    provider.stop();
+  }
+});
