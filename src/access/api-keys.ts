@@ -115,7 +115,7 @@ function checked(user: UserRecord, { name, scopes, expiresInSeconds = null }: Ap
   if (scopes.length === 0) throw new BadUserInputError("scopes", "scopes accepts at least one.");
   const theirs = scopesOf(user);
   const needed = scopes.find((scope) => !theirs.has(scope));
-  if (needed !== undefined) throw new ApiError("FORBIDDEN", `You don't have ${needed} yourself.`, { needed });
+  if (needed !== undefined) throw new ApiError("FORBIDDEN", `${user.username} doesn't have ${needed}.`, { needed });
   const seconds = expiresInSeconds;
   if (seconds !== null && !(Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_SECONDS)) {
     throw new BadUserInputError(

@@ -1,29 +1,22 @@
+import { LockMode } from "@mikro-orm/core";
 import type { Passwords } from "../accounts/password-hashing.ts";
-import type { QuotaService } from "../accounts/quota-service.ts";
 import { checkRegistration, type Registration } from "../accounts/registration.ts";
-import type { Role, UserRecord } from "../accounts/user-record.ts";
-import type { UserListing, Users } from "../accounts/users.ts";
+import { type Role, UserRecord } from "../accounts/user-record.ts";
+import type { MayChange, UserChange, UserListing, Users } from "../accounts/users.ts";
 import type { Page } from "../database/keyset-page.ts";
+import { ApiError, InvalidTokenError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
-import { allow, type Principal } from "./principal.ts";
-
-export interface UserUpdate {
-  role?: Role | null | undefined;
-  disabled?: boolean | null | undefined;
-  /** Bytes; null for the server's default, undefined for no change. */
-  quotaBytes?: number | null | undefined;
-}
+import { allow, type Principal, refuseKey } from "./principal.ts";
+import { SessionRecord } from "./session-record.ts";
 
 /** What administrators do with users; each method refuses whoever is none. */
 export class UserAdministration {
   readonly #users: Users;
   readonly #passwords: Passwords;
-  readonly #quotas: QuotaService;
 
-  constructor(users: Users, passwords: Passwords, quotas: QuotaService) {
+  constructor(users: Users, passwords: Passwords) {
     this.#users = users;
     this.#passwords = passwords;
-    this.#quotas = quotas;
   }
 
   async list(principal: Principal, listing: UserListing): Promise<Page<UserRecord>> {
@@ -32,20 +25,50 @@ export class UserAdministration {
   }
 
   /**
-   * Makes an account for somebody, also while registration is closed.
+   * Makes an account for somebody, also while registration is closed; again with all the same, password and all: the same.
    * @throws ApiError BAD_USER_INPUT, CONFLICT with the `field` that is taken
    */
   async create(principal: Principal, input: Registration, role: Role, { client }: Caller): Promise<UserRecord> {
     allow(principal, "ADMIN");
-    checkRegistration(input);
-    return this.#users.create(input, role, await this.#passwords.hash(input.password, client));
+    refuseKey(principal);
+    const { usernameKey, emailKey } = checkRegistration(input);
+    const passwordHash = await this.#passwords.hash(input.password, client);
+    try {
+      return await this.#users.create(input, role, passwordHash, stillAdministrator(principal));
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === "CONFLICT")) throw error;
+      // The answer to the first may have been lost.
+      const made = await this.#users.find(input.username);
+      const isSame = made?.usernameKey === usernameKey && made.emailKey === emailKey && made.role === role;
+      if (isSame && (await this.#passwords.verify(made.passwordHash, input.password, client))) return made;
+      throw error;
+    }
   }
 
   /** @throws ApiError NOT_FOUND, BAD_USER_INPUT, CONFLICT for the last administrator */
-  async update(principal: Principal, id: string, { role, disabled, quotaBytes }: UserUpdate): Promise<UserRecord> {
+  async update(principal: Principal, id: string, change: UserChange): Promise<UserRecord> {
     allow(principal, "ADMIN");
-    const user = await this.#users.change(id, { role: role ?? undefined, disabled: disabled ?? undefined });
-    if (quotaBytes !== undefined) await this.#quotas.setQuota(user.id, quotaBytes);
-    return user;
+    refuseKey(principal);
+    return this.#users.change(id, change, stillAdministrator(principal));
   }
+}
+
+/** Whether the principal is an administrator still, and signed in: a request may take long before it comes to its act. */
+function stillAdministrator({ user, credential }: Principal): MayChange {
+  return async (em) => {
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    const actor = await em.findOne(
+      UserRecord,
+      { id: user.id, role: "ADMIN", disabledAt: null },
+      { lockMode, refresh: true },
+    );
+    if (actor === null) throw new ApiError("FORBIDDEN", "This is for administrators.", { needed: "ADMIN" });
+    if (credential.kind !== "SESSION") return;
+    const session = await em.findOne(
+      SessionRecord,
+      { id: credential.id, expiresAt: { $gt: new Date() } },
+      { lockMode },
+    );
+    if (session === null) throw new InvalidTokenError();
+  };
 }

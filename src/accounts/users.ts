@@ -1,4 +1,4 @@
-import { LockMode, raw } from "@mikro-orm/core";
+import { LockMode, raw, UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import type { Database, EntityManager } from "../database/database.ts";
 import { findPage, type Page, type PageRequest } from "../database/keyset-page.ts";
@@ -20,7 +20,12 @@ export interface UserChange {
   role?: Role | undefined;
   /** Whether the user and all that they made to get in by is kept out. */
   disabled?: boolean | undefined;
+  /** Bytes; null for the server's default. */
+  quotaBytes?: number | null | undefined;
 }
+
+/** Asks in the transaction of a change, once no other can come between, whether it may be made. Throws where it may not. */
+export type MayChange = (em: EntityManager) => Promise<void>;
 
 /** All users, as administrators and operators see them. */
 export class Users {
@@ -54,33 +59,47 @@ export class Users {
   }
 
   /** @throws ApiError BAD_USER_INPUT, CONFLICT with the `field` that is taken */
-  async create(input: Registration, role: Role, passwordHash: string): Promise<UserRecord> {
+  async create(input: Registration, role: Role, passwordHash: string, mayChange: MayChange): Promise<UserRecord> {
     const { usernameKey, emailKey } = checkRegistration(input);
     const { username, email } = input;
     const user = { id: uuidv7(), username, usernameKey, email, emailKey, passwordHash, role, createdAt: new Date() };
-    await this.#database.transaction(async (em) => {
-      const taken = await em.findOne(UserRecord, { $or: [{ usernameKey }, { emailKey }] });
-      if (taken !== null) {
-        const field = taken.usernameKey === usernameKey ? "username" : "email";
-        throw new ApiError("CONFLICT", `This ${field === "email" ? "email address" : field} is taken.`, { field });
-      }
-      await em.insert(UserRecord, user);
-    });
+    try {
+      await this.#database.transaction(async (em) => {
+        await mayChange(em);
+        await em.insert(UserRecord, user);
+      });
+    } catch (error) {
+      if (!(error instanceof UniqueConstraintViolationException)) throw error;
+      const byName = await this.#database.read((em) => em.count(UserRecord, { usernameKey }));
+      const [field, what] = byName > 0 ? ["username", "username"] : ["email", "email address"];
+      throw new ApiError("CONFLICT", `This ${what} is taken.`, { field });
+    }
     return this.#database.read((em) => em.findOneOrFail(UserRecord, user.id));
   }
 
-  /** @throws ApiError NOT_FOUND, CONFLICT for the last administrator */
-  async change(id: string, { role, disabled }: UserChange): Promise<UserRecord> {
+  /** @throws ApiError NOT_FOUND, BAD_USER_INPUT, CONFLICT for the last administrator; then nothing was changed */
+  async change(
+    id: string,
+    { role, disabled, quotaBytes }: UserChange,
+    mayChange: MayChange = async () => {},
+  ): Promise<UserRecord> {
     if (!isUuid(id)) throw new NotFoundError("user");
+    if (quotaBytes != null && !(Number.isSafeInteger(quotaBytes) && quotaBytes >= 0)) {
+      throw new BadUserInputError("quotaBytes", "quotaBytes accepts a number of bytes from 0, or null.");
+    }
     await this.#database.transaction(async (em) => {
-      const administrators = await lockAdministrators(em);
-      const isLast = administrators.length === 1 && administrators[0] === id;
-      if (isLast && (role === "USER" || disabled === true)) {
-        throw new ApiError("CONFLICT", "This is the last administrator. Make another one first.", { field: "role" });
+      if (role === "USER" || disabled === true) {
+        const administrators = await lockAdministrators(em);
+        if (administrators.length === 1 && administrators[0] === id) {
+          const field = role === "USER" ? "role" : "disabled";
+          throw new ApiError("CONFLICT", "This is the last administrator. Make another one first.", { field });
+        }
       }
+      await mayChange(em);
       const user = await em.findOne(UserRecord, id);
       if (user === null) throw new NotFoundError("user");
       if (role !== undefined) user.role = role;
+      if (quotaBytes !== undefined) user.quotaBytes = quotaBytes;
       if (disabled !== undefined) user.disabledAt = disabled ? (user.disabledAt ?? new Date()) : null;
     });
     return this.#database.read((em) => em.findOneOrFail(UserRecord, id));

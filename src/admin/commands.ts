@@ -153,6 +153,7 @@ export async function parseCommand(args: readonly string[]): Promise<CommandLine
           .option("scopes", {
             type: "string",
             array: true,
+            nargs: 1,
             choices: SCOPES,
             default: ["FILES_READ", "FILES_WRITE"] as const,
             describe: "what it may be used for",

@@ -19,6 +19,9 @@ const away = new Set<string>(["NETWORK_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE",
 /** A wrong command line: its message says what to type instead. */
 export class UsageError extends Error {}
 
+/** A name and a password that don't belong together. */
+export class SignInError extends Error {}
+
 /** SIGINT or SIGTERM. */
 export class Interruption extends Error {
   readonly exitCode: number;
@@ -32,6 +35,7 @@ export class Interruption extends Error {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interruption) return error.exitCode;
   if (error instanceof UsageError) return exitCodes.usage;
+  if (error instanceof SignInError) return exitCodes.unauthenticated;
   if (!(error instanceof StowageError)) return exitCodes.failed;
   if (error.code === "UNAUTHENTICATED") return exitCodes.unauthenticated;
   return away.has(error.code) ? exitCodes.unavailable : exitCodes.failed;

@@ -67,7 +67,7 @@ export type Role =
 
 /** What a token may be used for. A session has all that its user may. */
 export type Scope =
-  /** Sees to users and storage nodes; for administrators only. */
+  /** Sees users, and sees to storage nodes; for administrators only. */
   | 'ADMIN'
   /** Lists and downloads files, and sees uploads. */
   | 'FILES_READ'

@@ -11,7 +11,7 @@ registerEnumType(ScopeEnum, {
   valuesConfig: {
     FILES_READ: { description: "Lists and downloads files, and sees uploads." },
     FILES_WRITE: { description: "Uploads, renames and deletes, and makes download links." },
-    ADMIN: { description: "Sees to users and storage nodes; for administrators only." },
+    ADMIN: { description: "Sees users, and sees to storage nodes; for administrators only." },
   },
 });
 

@@ -28,7 +28,7 @@ export class UserResolver {
 
   @Mutation(() => UserType, {
     description:
-      "Makes an account for somebody, also while registration is closed. CONFLICT (`field`) when username or email is taken. For administrators.",
+      "Makes an account for somebody, also while registration is closed. CONFLICT (`field`) when username or email is taken. For administrators, not by an API key.",
   })
   async createUser(
     @Ctx() context: GraphQLContext,
@@ -38,13 +38,16 @@ export class UserResolver {
   }
 
   @Mutation(() => UserType, {
-    description: "CONFLICT for the last administrator, who can't be disabled or made a plain user. For administrators.",
+    description:
+      "CONFLICT for the last administrator, who can't be disabled or made a plain user. For administrators, not by an API key.",
   })
   async updateUser(
     @Ctx() context: GraphQLContext,
     @Arg("id", () => ID) id: string,
     @Arg("input", () => UpdateUserInput) input: UpdateUserInput,
   ): Promise<UserType> {
-    return UserType.of(await this.#users.update(await signedIn(context), id, input));
+    const { role, disabled, quotaBytes } = input;
+    const change = { role: role ?? undefined, disabled: disabled ?? undefined, quotaBytes };
+    return UserType.of(await this.#users.update(await signedIn(context), id, change));
   }
 }

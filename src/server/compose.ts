@@ -107,7 +107,7 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
     signIn,
     sessions,
     keys,
-    users: new UserAdministration(new Users(database), passwords, quotas),
+    users: new UserAdministration(new Users(database), passwords),
     quotas,
     files,
     links,

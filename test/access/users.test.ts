@@ -45,6 +45,8 @@ describe.each(dialects)("users on %s", (dialect) => {
     expect(await admin.failure(CREATE, { input: { ...input, username: "x", password: "short" } })).toMatchObject({
       code: "BAD_USER_INPUT",
     });
+    const same = await Promise.all(Array.from({ length: 5 }, () => admin.data(CREATE, { input })));
+    expect(new Set(same.map(({ createUser }) => createUser.id)).size).toBe(1);
     const login = { login: "made", password: PASSWORD };
     expect((await new Client(service.url).data(LOGIN, { input: login })).login.token).toMatch(/^stw_/);
   });
@@ -80,11 +82,27 @@ describe.each(dialects)("users on %s", (dialect) => {
     expect(await changed({ quotaBytes: 5000 })).toMatchObject({ role: "USER", storage: { quotaBytes: 5000 } });
     expect(await changed({ role: "ADMIN" })).toMatchObject({ role: "ADMIN", storage: { quotaBytes: 5000 } });
     expect(await changed({ quotaBytes: null })).toMatchObject({ role: "ADMIN", storage: { quotaBytes: 1024 ** 3 } });
-    expect((await update(id, { quotaBytes: -1 })).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
     await changed({ role: "USER" });
+    const refused = (await update(id, { role: "ADMIN", quotaBytes: -1 })).errors?.[0]?.extensions;
+    expect(refused).toMatchObject({ code: "BAD_USER_INPUT", field: "quotaBytes" });
+    expect(await changed({})).toMatchObject({ role: "USER" });
     for (const none of [uuidv7(), "nobody"]) {
       expect((await update(none, { disabled: true })).errors?.[0]?.extensions.code).toBe("NOT_FOUND");
     }
+  });
+
+  test("aren't changed by who is no administrator any more when a request comes to its act", async () => {
+    const one = await service.administrator();
+    const id = await idOf(one);
+    const document = `mutation ($id: ID!) {
+      first: updateUser(id: $id, input: { role: USER }) { role }
+      second: updateUser(id: $id, input: { role: ADMIN }) { role }
+    }`;
+    expect((await one.send(document, { id })).errors?.[0]?.extensions).toMatchObject({
+      code: "FORBIDDEN",
+      needed: "ADMIN",
+    });
+    expect((await one.data("{ me { role } }")).me.role).toBe("USER");
   });
 
   test("always have an administrator, though two leave at once", async () => {

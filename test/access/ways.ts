@@ -23,6 +23,8 @@ export interface Way {
   needs: Need;
   /** Whether it takes all of the scopes. */
   needsAll?: boolean;
+  /** Whether it takes more than a key. */
+  notByKey?: boolean;
   on?: ObjectKind;
   ask(client: Client, id: string): Promise<Outcome>;
 }
@@ -149,12 +151,14 @@ export const ways: Readonly<Record<string, Way>> = {
   "mutation revokeDownloadLink": { needs: WRITE, on: "LINK", ask: byId("mutation revokeDownloadLink") },
   "mutation createUser": {
     needs: ADMIN,
+    notByKey: true,
     ask: graphql("mutation ($input: CreateUserInput!) { createUser(input: $input) { id } }", () => ({
       input: someone(),
     })),
   },
   "mutation updateUser": {
     needs: ADMIN,
+    notByKey: true,
     on: "USER",
     ask: graphql("mutation ($id: ID!) { updateUser(id: $id, input: { disabled: true }) { id } }"),
   },

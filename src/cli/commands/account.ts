@@ -4,7 +4,7 @@ import type { CommandModule } from "yargs";
 import { StowageError } from "../../client/node.ts";
 import { formatBytes } from "../../terminal/format.ts";
 import { readCredentials, writeCredentials } from "../credentials.ts";
-import { UsageError } from "../exit-codes.ts";
+import { SignInError, UsageError } from "../exit-codes.ts";
 import { print, printJson } from "../output.ts";
 import { chooseUrl, clientAt, type GlobalArguments, openClient } from "../session.ts";
 
@@ -36,7 +36,12 @@ export const loginCommand: CommandModule<GlobalArguments, LoginArguments> = {
     const password = args.passwordStdin
       ? (await text(process.stdin)).replace(/\r?\n$/, "")
       : await ask("Password: ", "give --password-stdin.", true);
-    const { token, user, expiresAt } = await clientAt(url).login({ login, password });
+    const { token, user, expiresAt } = await clientAt(url)
+      .login({ login, password })
+      .catch((error: unknown) => {
+        const isRefused = error instanceof StowageError && error.code === "UNAUTHENTICATED";
+        throw isRefused ? new SignInError(error.message) : error;
+      });
     const credentials = await readCredentials();
     credentials.current = url;
     credentials.servers[url] = { token, username: user.username };

@@ -23,12 +23,13 @@ export const keysCommand: CommandModule<GlobalArguments, KeysArguments> = {
       .option("scopes", {
         type: "string",
         array: true,
+        nargs: 1,
         choices: SCOPES,
         default: ["FILES_READ", "FILES_WRITE"],
         describe: "What the new key may be used for",
       })
       .option("expires", { type: "string", describe: "How long the new key works, such as 90d; without it, for good" })
-      .option("revoke", { type: "string", array: true, describe: "Take the keys of these ids away" })
+      .option("revoke", { type: "string", array: true, requiresArg: true, describe: "Take the keys of these ids away" })
       .conflicts("create", "revoke") as never,
   handler: async ({ create: name, scopes, expires, revoke, ...args }) => {
     const expiresInSeconds = expires === undefined ? null : parseSeconds("--expires", expires, "3650d", "ten years");
