@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
-import { type Role, UserRecord } from "../accounts/user-record.ts";
+import { isEmail } from "../accounts/registration.ts";
+import { UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
+import { AttemptLimit } from "./attempt-limit.ts";
 import { IdentityRecord } from "./identity-record.ts";
 import type { Identity } from "./issuers.ts";
 
@@ -12,23 +14,28 @@ const FIND = `
   where identity.issuer = ? and identity.subject = ?`;
 const KEY_LENGTH = 31;
 const MAX_USERNAME = 32;
-const MAX_EMAIL = 254;
+/** How often what is told of a user is written at most. */
+const CHANGE_MS = 60_000;
 
 /** The users whom issuers know: each is made when a token first tells of them, and follows what later ones say. */
 export class Identities {
   readonly #database: Database;
+  readonly #changes = new AttemptLimit(1, CHANGE_MS);
 
   constructor(database: Database) {
     this.#database = database;
   }
 
+  /** @returns the user as this token tells of them; what changed is kept in the background */
   async userOf(identity: Identity): Promise<UserRecord> {
-    const found = await this.#find(identity);
-    const user = found ?? (await this.#make(identity));
-    const told = toldOf(identity, user.role);
-    const isSame = user.username === told.username && user.email === told.email && user.role === told.role;
-    if (isSame) return user;
-    await this.#database.transaction((em) => em.nativeUpdate(UserRecord, { id: user.id }, told));
+    const user = (await this.#find(identity)) ?? (await this.#make(identity));
+    const told = toldOf(identity);
+    const isSame = Object.entries(told).every(([name, value]) => user[name as keyof typeof told] === value);
+    if (isSame || user.disabledAt !== null) return user;
+    // Two tokens that disagree don't write at each request.
+    if (this.#changes.take(user.id) === undefined) {
+      this.#database.transaction((em) => em.nativeUpdate(UserRecord, { id: user.id }, told)).catch(() => {});
+    }
     return Object.assign(user, told);
   }
 
@@ -44,7 +51,10 @@ export class Identities {
     const key = keyOf(identity);
     const user = {
       id: uuidv7(),
-      ...toldOf(identity, "USER"),
+      username: "user",
+      email: "",
+      role: "USER" as const,
+      ...toldOf(identity),
       usernameKey: key,
       emailKey: key,
       // No password has it.
@@ -72,11 +82,12 @@ function keyOf({ issuer, subject }: Identity): string {
   return `@${hash.slice(0, KEY_LENGTH)}`;
 }
 
-function toldOf({ name, email, isAdmin, subject }: Identity, role: Role) {
-  const username = [...(name ?? subject).replace(/[^\w.-]/g, "_")].slice(0, MAX_USERNAME).join("");
+/** What the token says of the user; what it doesn't say stays as it was. */
+function toldOf({ name, email, isAdmin }: Identity): Partial<Pick<UserRecord, "username" | "email" | "role">> {
+  const username = name?.replace(/[^\w.-]/g, "_").slice(0, MAX_USERNAME);
   return {
-    username: username === "" ? "user" : username,
-    email: email !== undefined && email.length <= MAX_EMAIL ? email : "",
-    role: isAdmin === undefined ? role : isAdmin ? ("ADMIN" as const) : ("USER" as const),
+    ...(username && { username }),
+    ...(email !== undefined && isEmail(email) && { email }),
+    ...(isAdmin !== undefined && { role: isAdmin ? ("ADMIN" as const) : ("USER" as const) }),
   };
 }

@@ -1,28 +1,18 @@
-import { readFileSync } from "node:fs";
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  decodeJwt,
-  errors,
-  type JSONWebKeySet,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from "jose";
+import { decodeJwt, decodeProtectedHeader, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { ServiceUnavailableError } from "../errors.ts";
+import { IssuerKeys, keyLoader } from "./issuer-keys.ts";
 
 /** Characters of a token: what a header can carry. */
 const MAX_LENGTH = 8192;
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 /** Seconds by which clocks may differ. */
 const TOLERANCE = 60;
-const FETCH_TIMEOUT_MS = 5_000;
-/** Between two looks for a key that isn't known. */
-const COOL_DOWN_MS = 30_000;
-const MAX_NAME = 255;
+const MAX_SUBJECT = 255;
+/** What a token says of its own kind (RFC 9068 for the latter): a logout token, for one, lets nobody in. */
+const TYPES = [undefined, "jwt", "at+jwt"];
 
 /** By public key alone: a shared secret is never looked for among keys that everybody knows. */
-const BY_KEY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+const BY_KEY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
 const BY_SECRET = ["HS256"];
 
 export interface Issuer {
@@ -34,10 +24,11 @@ export interface Issuer {
   jwks?: string | undefined;
   /** A secret shared with it, in place of keys. */
   secret?: string | undefined;
+  /** Names of claims; a dot leads into an object, as in `realm_access.roles`. */
   claims: {
     name?: string | undefined;
     email?: string | undefined;
-    /** A claim that administrators have, such as `role=admin`: it is that text, or an array that has it. */
+    /** A claim that administrators have, such as `role=admin`: it is that value, or an array that has it. */
     admin?: string | undefined;
   };
 }
@@ -46,9 +37,9 @@ export interface Issuer {
 export interface Identity {
   issuer: string;
   subject: string;
+  /** Undefined, as the others, where the token says nothing of it. */
   name: string | undefined;
   email: string | undefined;
-  /** Undefined where the issuer says nothing of it. */
   isAdmin: boolean | undefined;
 }
 
@@ -56,13 +47,15 @@ export interface Identity {
 export class Issuers {
   readonly #issuers: ReadonlyMap<string, VerifiedIssuer>;
 
-  constructor(issuers: readonly Issuer[]) {
-    this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, new VerifiedIssuer(issuer)]));
+  /** @param failed is told when an issuer's keys can't be read */
+  constructor(issuers: readonly Issuer[], failed: (issuer: string, error: unknown) => void = () => {}) {
+    const verified = (issuer: Issuer) => new VerifiedIssuer(issuer, (error) => failed(issuer.issuer, error));
+    this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, verified(issuer)]));
   }
 
   /**
    * @returns null for what is no valid token of one of them
-   * @throws ServiceUnavailableError where its key isn't known, and its issuer is away
+   * @throws ServiceUnavailableError where none of its issuer's keys is known yet, and it can't be asked
    */
   async verify(token: string): Promise<Identity | null> {
     if (this.#issuers.size === 0 || token.length > MAX_LENGTH || !FORM.test(token)) return null;
@@ -70,107 +63,81 @@ export class Issuers {
       const issuer = this.#issuers.get(decodeJwt(token).iss ?? "");
       return issuer === undefined ? null : await issuer.verify(token);
     } catch (error) {
-      if (error instanceof errors.JOSEError) return null;
-      throw error;
+      // Whatever else is wrong with a token or a key: it lets nobody in.
+      if (error instanceof ServiceUnavailableError) throw error;
+      return null;
     }
   }
 }
 
 class VerifiedIssuer {
   readonly #issuer: Issuer;
-  #key: Promise<JWTVerifyGetKey | Uint8Array> | undefined;
+  readonly #key: JWTVerifyGetKey | Uint8Array;
+  readonly #algorithms: string[];
 
-  constructor(issuer: Issuer) {
+  constructor(issuer: Issuer, failed: (error: unknown) => void) {
+    const { jwks = null, secret } = issuer;
     this.#issuer = issuer;
+    this.#algorithms = secret === undefined ? BY_KEY : BY_SECRET;
+    this.#key =
+      secret === undefined ? new IssuerKeys(keyLoader(issuer.issuer, jwks), failed).find : Buffer.from(secret);
   }
 
   async verify(token: string): Promise<Identity | null> {
-    const { issuer, audience, secret, claims } = this.#issuer;
-    const algorithms = secret === undefined ? BY_KEY : BY_SECRET;
-    const options = { issuer, audience, algorithms, clockTolerance: TOLERANCE, requiredClaims: ["exp", "sub"] };
-    const key = await this.#keyOf();
+    const { issuer, audience, claims } = this.#issuer;
+    if (!this.#isWorthAKey(token)) return null;
+    const requiredClaims = ["exp", "sub"];
+    const options = { issuer, audience, algorithms: this.#algorithms, clockTolerance: TOLERANCE, requiredClaims };
+    const key = this.#key;
     const { payload } =
       key instanceof Uint8Array ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options);
-    const { sub: subject = "" } = payload;
-    if (subject === "" || subject.length > MAX_NAME) return null;
-    const [name, email] = [
-      textOf(payload, claims.name ?? "preferred_username"),
-      textOf(payload, claims.email ?? "email"),
-    ];
+    const subject: unknown = payload.sub;
+    if (!isSubject(subject)) return null;
+    const text = (path: string) => {
+      const value = claimOf(payload, path);
+      return typeof value === "string" ? value : undefined;
+    };
+    const isAdmin = claims.admin === undefined ? undefined : hasClaim(payload, claims.admin);
     return {
       issuer,
       subject,
-      name,
-      email,
-      isAdmin: claims.admin === undefined ? undefined : hasClaim(payload, claims.admin),
+      name: text(claims.name ?? "preferred_username"),
+      email: text(claims.email ?? "email"),
+      isAdmin,
     };
   }
 
-  #keyOf(): Promise<JWTVerifyGetKey | Uint8Array> {
-    // What failed, such as discovery, is tried again by the next token.
-    this.#key ??= this.#find().catch((error) => {
-      this.#key = undefined;
-      throw error;
-    });
-    return this.#key;
-  }
-
-  async #find(): Promise<JWTVerifyGetKey | Uint8Array> {
-    const { issuer, jwks, secret } = this.#issuer;
-    if (secret !== undefined) return Buffer.from(secret);
-    if (jwks?.startsWith("file:")) {
-      return createLocalJWKSet(JSON.parse(readFileSync(jwks.slice("file:".length), "utf8")));
-    }
-    return keysAt(new URL(jwks ?? (await discover(issuer))));
+  /** Whether it could be valid, by what it says of itself: its issuer needn't be asked for a key otherwise. */
+  #isWorthAKey(token: string): boolean {
+    const { alg = "", typ } = decodeProtectedHeader(token);
+    const { exp } = decodeJwt(token);
+    const isLate = typeof exp !== "number" || exp + TOLERANCE < Date.now() / 1000;
+    return !isLate && this.#algorithms.includes(alg) && TYPES.includes(typ?.toLowerCase());
   }
 }
 
-/** OpenID Connect Discovery 1.0, section 4. */
-async function discover(issuer: string): Promise<string> {
-  const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), redirect: "error" });
-    const found = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
-    if (found.issuer === issuer && typeof found.jwks_uri === "string") return found.jwks_uri;
-    throw new Error(`${url} describes another issuer.`);
-  } catch (cause) {
-    throw issuerAway(cause);
+/** A name that no database takes for another: MySQL passes over spaces at the end. */
+function isSubject(subject: unknown): subject is string {
+  if (typeof subject !== "string" || subject === "" || subject.length > MAX_SUBJECT) return false;
+  return subject.isWellFormed() && subject.trim() === subject && !/\p{Cc}/u.test(subject);
+}
+
+/** @param path the claim's own name, or names with dots between, of objects within each other */
+function claimOf(payload: JWTPayload, path: string): unknown {
+  if (Object.hasOwn(payload, path)) return payload[path];
+  let value: unknown = payload;
+  for (const name of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
   }
+  return value;
 }
 
-/** The keys at a URL, looked for anew when one isn't known. Those that are known hold while the URL can't be reached. */
-function keysAt(url: URL): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(url, { timeoutDuration: FETCH_TIMEOUT_MS, cooldownDuration: COOL_DOWN_MS });
-  let known: JSONWebKeySet | undefined;
-  return async (header, token) => {
-    try {
-      const key = await remote(header, token);
-      known = remote.jwks();
-      return key;
-    } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-      if (known === undefined) throw issuerAway(error);
-      try {
-        return await createLocalJWKSet(known)(header, token);
-      } catch {
-        throw issuerAway(error);
-      }
-    }
-  };
-}
-
-function issuerAway(cause: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError("Whoever issued this token can't be asked for its key at the moment.", cause);
-}
-
-function textOf(payload: JWTPayload, claim: string): string | undefined {
-  const value = payload[claim];
-  return typeof value === "string" ? value : undefined;
-}
-
-/** @param wanted `claim=value` */
+/** @param wanted `claim=value`, or a claim that is true */
 function hasClaim(payload: JWTPayload, wanted: string): boolean {
-  const [claim = "", value = "true"] = wanted.split("=", 2);
-  const found = payload[claim];
-  return Array.isArray(found) ? found.includes(value) : String(found) === value;
+  const at = wanted.indexOf("=");
+  const [path, value] = at === -1 ? [wanted, "true"] : [wanted.slice(0, at), wanted.slice(at + 1)];
+  const found = claimOf(payload, path);
+  const is = (one: unknown) => ["string", "number", "boolean"].includes(typeof one) && String(one) === value;
+  return Array.isArray(found) ? found.some(is) : is(found);
 }

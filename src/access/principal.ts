@@ -33,12 +33,6 @@ export function allow({ user, scopes }: Principal, ...anyOf: [Scope, ...Scope[]]
   throw new ApiError("FORBIDDEN", message, { needed });
 }
 
-/** @throws ApiError FORBIDDEN with `needed` for an API key, which makes and changes no accounts: whoever finds one doesn't stay */
-export function refuseKey({ credential }: Principal): void {
-  if (credential.kind !== "API_KEY") return;
-  throw new ApiError("FORBIDDEN", "An API key can't be used for this.", { needed: "SESSION" });
-}
-
 /**
  * Asks whether the principal has signed in with a password: only then may it see to the account and its credentials.
  * @throws ApiError FORBIDDEN with `needed`

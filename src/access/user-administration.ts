@@ -6,7 +6,7 @@ import type { MayChange, UserChange, UserListing, Users } from "../accounts/user
 import type { Page } from "../database/keyset-page.ts";
 import { ApiError, InvalidTokenError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
-import { allow, type Principal, refuseKey } from "./principal.ts";
+import { allow, allowSession, type Principal } from "./principal.ts";
 import { SessionRecord } from "./session-record.ts";
 
 /** What administrators do with users; each method refuses whoever is none. */
@@ -30,7 +30,7 @@ export class UserAdministration {
    */
   async create(principal: Principal, input: Registration, role: Role, { client }: Caller): Promise<UserRecord> {
     allow(principal, "ADMIN");
-    refuseKey(principal);
+    allowSession(principal);
     const { usernameKey, emailKey } = checkRegistration(input);
     const passwordHash = await this.#passwords.hash(input.password, client);
     try {
@@ -48,7 +48,7 @@ export class UserAdministration {
   /** @throws ApiError NOT_FOUND, BAD_USER_INPUT, CONFLICT for the last administrator */
   async update(principal: Principal, id: string, change: UserChange): Promise<UserRecord> {
     allow(principal, "ADMIN");
-    refuseKey(principal);
+    allowSession(principal);
     return this.#users.change(id, change, stillAdministrator(principal));
   }
 }

@@ -12,6 +12,10 @@ const USERNAME = /^[A-Za-z0-9_.-]{3,32}$/;
 const EMAIL =
   /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
 
+export function isEmail(text: string): boolean {
+  return text.length <= 254 && EMAIL.test(text);
+}
+
 /**
  * @returns the keys by which username and email are unique
  * @throws BadUserInputError
@@ -26,7 +30,7 @@ export function checkRegistration({ username, email, password }: Registration): 
       "username accepts 3 to 32 of the letters a-z and A-Z, digits, '_', '.' and '-'.",
     );
   }
-  if (email.length > 254 || !EMAIL.test(email)) {
+  if (!isEmail(email)) {
     throw new BadUserInputError(
       "email",
       "email accepts an address such as ada@example.org, at most 254 characters long.",

@@ -35,9 +35,10 @@ export class Users {
     this.#database = database;
   }
 
-  /** @param login a username or an email address, in any case */
+  /** @param login a username or an email address, in any case, or an id: issuers' users have nothing else that is theirs alone */
   find(login: string): Promise<UserRecord | null> {
     const key = login.toLowerCase();
+    if (isUuid(key)) return this.#database.read((em) => em.findOne(UserRecord, key));
     return this.#database.read((em) => em.findOne(UserRecord, { $or: [{ usernameKey: key }, { emailKey: key }] }));
   }
 
@@ -106,8 +107,9 @@ export class Users {
   }
 }
 
-/** The administrators who can act, locked until the transaction ends: of two who leave at once, one is the last. */
+/** The administrators who can act and whom no issuer takes away, locked until the transaction ends: of two who leave at once, one is the last. */
 async function lockAdministrators(em: EntityManager): Promise<string[]> {
   const options = { fields: ["id" as const], lockMode: LockMode.PESSIMISTIC_WRITE as const };
-  return (await em.find(UserRecord, { role: "ADMIN", disabledAt: null }, options)).map(({ id }) => id);
+  const where = { role: "ADMIN" as const, disabledAt: null, $not: { usernameKey: { $like: "@%" } } };
+  return (await em.find(UserRecord, where, options)).map(({ id }) => id);
 }

@@ -31,8 +31,9 @@ export async function listUsers({ database, terminal }: CommandContext, search: 
   for (let after: string | null = null; ; ) {
     const page = await users.list({ first: USERS_PER_PAGE, after, search });
     for (const { node } of page.edges) {
-      const { username, email, role, usedBytes, disabledAt } = node;
+      const { id, username, usernameKey, email, role, usedBytes, disabledAt } = node;
       const facts = [username, email, formatBytes(usedBytes), ...(role === "ADMIN" ? ["administrator"] : [])];
+      if (usernameKey.startsWith("@")) facts.push(`by an issuer, id ${id}`);
       terminal.line([...facts, ...(disabledAt === null ? [] : ["disabled"])].join("  "));
     }
     after = page.endCursor;

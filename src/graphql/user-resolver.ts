@@ -28,7 +28,7 @@ export class UserResolver {
 
   @Mutation(() => UserType, {
     description:
-      "Makes an account for somebody, also while registration is closed. CONFLICT (`field`) when username or email is taken. For administrators, not by an API key.",
+      "Makes an account for somebody, also while registration is closed. CONFLICT (`field`) when username or email is taken. For administrators who are signed in by a session.",
   })
   async createUser(
     @Ctx() context: GraphQLContext,
@@ -39,7 +39,7 @@ export class UserResolver {
 
   @Mutation(() => UserType, {
     description:
-      "CONFLICT for the last administrator, who can't be disabled or made a plain user. For administrators, not by an API key.",
+      "CONFLICT for the last administrator, who can't be disabled or made a plain user. For administrators who are signed in by a session.",
   })
   async updateUser(
     @Ctx() context: GraphQLContext,

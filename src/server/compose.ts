@@ -64,7 +64,10 @@ export async function compose(config: Config, log: Logger): Promise<Service> {
   const { tokenExpiryMs, maxTokens, registrationOpen, registrationsPerHour, signIns } = config;
   const sessions = new Sessions(database, { tokenExpiryMs, maxTokens });
   const keys = new ApiKeys(database);
-  const authenticator = new Authenticator(database, new Issuers(config.issuers));
+  const issuers = new Issuers(config.issuers, (issuer, err) =>
+    log.warn({ issuer, err }, "the keys of an issuer can't be read; it is tried again"),
+  );
+  const authenticator = new Authenticator(database, issuers);
   const signIn = new SignInService(
     database,
     passwords,

@@ -12,20 +12,29 @@ function isKeyFile(text: string): boolean {
   }
 }
 
-const url = z.string().refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol));
+function isUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username + password === "";
+}
 
 const issuer = z
   .strictObject({
     issuer: z.string().min(1).max(255),
     audience: z.string().min(1),
-    jwks: z.union([url, z.string().refine(isKeyFile)]).optional(),
+    jwks: z.union([z.string().refine(isUrl), z.string().refine(isKeyFile)]).optional(),
     secret: z
       .string()
       .refine((text) => Buffer.byteLength(text) >= MIN_SECRET_BYTES)
       .optional(),
-    claims: z.strictObject({ name: z.string(), email: z.string(), admin: z.string() }).partial().default({}),
+    claims: z
+      .strictObject({ name: z.string().min(1), email: z.string().min(1), admin: z.string().regex(/^[^=]+(=.+)?$/) })
+      .partial()
+      .default({}),
   })
-  .refine(({ jwks, secret }) => jwks === undefined || secret === undefined);
+  .refine(({ jwks, secret }) => jwks === undefined || secret === undefined)
+  // What is to be discovered is at the issuer's own address.
+  .refine(({ issuer: name, jwks, secret }) => jwks !== undefined || secret !== undefined || isUrl(name));
 
 /** Somebody whose tokens sign people in. */
 export type IssuerConfig = z.infer<typeof issuer>;

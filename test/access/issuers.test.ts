@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { Issuers } from "../../src/access/issuers.ts";
 import { Client } from "../support/client.ts";
 import { dialects } from "../support/databases.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -15,12 +16,22 @@ const SECRET = "a secret of at least thirty-two bytes";
 class Provider {
   readonly keys = new Map<string, Pair>();
   isAway = false;
+  /** Whether somebody who was kept waiting went away. */
+  isGivenUp = false;
+  #stalls = false;
   asked = 0;
   readonly #server: Server;
 
   constructor() {
     this.#server = createServer(async (request, response) => {
       if (this.isAway) return void request.socket.destroy();
+      if (this.#stalls) {
+        this.asked++;
+        response.once("close", () => {
+          this.isGivenUp = true;
+        });
+        return;
+      }
       response.setHeader("content-type", "application/json");
       if (request.url?.endsWith("/openid-configuration")) {
         return void response.end(JSON.stringify({ issuer: this.url, jwks_uri: `${this.url}/keys` }));
@@ -40,6 +51,10 @@ class Provider {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  stall(): void {
+    this.#stalls = true;
   }
 
   async rotate(kid: string): Promise<void> {
@@ -169,6 +184,42 @@ describe.each(dialects)("issuers on %s", (dialect) => {
     expect(service.log.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
 
+  test("refuse subjects that a database may take for another's", async () => {
+    await me(await provider.token({ sub: "5abc" }));
+    for (const sub of [5, 0, false, ["5abc"], {}, null, "5abc ", " 5abc", "\ud800", "a\0b"]) {
+      const answer = await client(await provider.token({ sub } as unknown as JWTPayload)).send("{ me { id } }");
+      expect(answer, JSON.stringify(sub)).toMatchObject({ data: { me: null } });
+    }
+    expect(service.log.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  test("lose nothing of a user by a token that says less, and take no address that is none", async () => {
+    const whole = await provider.token({ sub: "less", preferred_username: "more", email: "more@example.org" });
+    const seen = await me(whole);
+    expect(await me(await provider.token({ sub: "less" }))).toEqual(seen);
+    expect(await me(await provider.token({ sub: "less", email: "evil\u001b[2J@x" }))).toEqual(seen);
+  });
+
+  test("neither lend a name to sign in by a password, nor tell by it who there is", async () => {
+    await me(await provider.token({ sub: "no-password" }));
+    const [{ username_key: key } = { username_key: "" }] = await service.database((em) =>
+      em.execute<{ username_key: string }[]>("select username_key from users where username_key like '@%' limit 1"),
+    );
+    const login = "mutation ($input: LoginInput!) { login(input: $input) { token } }";
+    for (const name of [key, "@nobody"]) {
+      const failure = await new Client(service.url).failure(login, { input: { login: name, password: "none none" } });
+      expect(failure).toMatchObject({ code: "UNAUTHENTICATED" });
+    }
+  });
+
+  test("don't count where the last administrator is asked for, since an issuer may take its own away", async () => {
+    const token = await provider.token({ sub: "boss-1", roles: ["boss"] });
+    await me(token);
+    const update = "mutation ($id: ID!) { updateUser(id: $id, input: { role: USER }) { id } }";
+    const { id } = await me(token);
+    expect(await client(token).failure(update, { id })).toMatchObject({ code: "FORBIDDEN", needed: "SESSION" });
+  });
+
   test("that differ a little by the clock are taken", async () => {
     const soon = Math.floor(Date.now() / 1000) + 30;
     expect(await me(await provider.token({ sub: "early", nbf: soon, iat: soon }))).not.toBeNull();
@@ -194,6 +245,52 @@ describe.each(dialects)("issuers on %s", (dialect) => {
     );
     expect(await me(token)).toBeNull();
   });
+});
+
+test("known keys are waited for by nobody while an issuer stalls, and what strangers name isn't looked for each time", async () => {
+  const provider = new Provider();
+  await provider.start();
+  const issuers = [{ issuer: provider.url, audience: AUDIENCE }];
+  const service = await startService("sqlite", { AUTH_ISSUERS: JSON.stringify(issuers) });
+  const now = Date.now;
+  try {
+    const token = await provider.token({ sub: "known" });
+    const isIn = async (one: string) => (await new Client(service.url, one).data("{ me { id } }")).me !== null;
+    expect(await isIn(token)).toBe(true);
+    provider.stall();
+    // The keys are older than what is read anew by itself.
+    Date.now = () => now() + 11 * 60_000;
+    expect(await isIn(token)).toBe(true);
+    expect(provider.isGivenUp).toBe(false);
+    const { asked } = provider;
+    await provider.rotate("strange");
+    const strange = await provider.token({ sub: "x" }, { kid: "strange" });
+    expect(await Promise.all(Array.from({ length: 10 }, () => isIn(strange)))).toEqual(Array(10).fill(false));
+    for (let i = 0; i < 3; i++) expect(await isIn(strange)).toBe(false);
+    expect(provider.asked - asked).toBeLessThanOrEqual(1);
+  } finally {
+    Date.now = now;
+    await service.stop();
+    provider.stop();
+  }
+});
+
+test.each([
+  ["groups=team=admin", ["team"], false],
+  ["groups=team=admin", ["team=admin"], true],
+  ["realm_access.roles=boss", undefined, true],
+  ["__proto__=[object Object]", ["x"], false],
+  ["missing=undefined", ["x"], false],
+] as const)("%s makes administrators of whom it means", async (admin, groups, isAdmin) => {
+  const secret = Buffer.from(SECRET);
+  const issuers = new Issuers([{ issuer: "app", audience: AUDIENCE, secret: SECRET, claims: { admin } }]);
+  const token = await new SignJWT({ sub: "1", groups, realm_access: { roles: ["boss"] } })
+    .setProtectedHeader({ alg: "HS256" })
+    .setIssuer("app")
+    .setAudience(AUDIENCE)
+    .setExpirationTime("1h")
+    .sign(secret);
+  expect(await issuers.verify(token)).toMatchObject({ isAdmin });
 });
 
 test("keys are rotated without a restart, and looked for no more often than they may be", async () => {

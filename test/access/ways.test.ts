@@ -71,12 +71,12 @@ async function objectFor(name: string, { on }: Way, of: Client): Promise<string>
 }
 
 /** What a key with this scope alone lacks; undefined where it is enough. */
-function lackedBy(scope: Scope, { needs, needsAll = false, notByKey = false }: Way): string | undefined {
+function lackedBy(scope: Scope, { needs, needsAll = false, needsSession = false }: Way): string | undefined {
   if (needs === "NOTHING") return undefined;
   if (needs === "SESSION") return needs;
   if (needsAll) return needs.find((need) => need !== scope);
   if (!needs.includes(scope)) return needs[0];
-  return notByKey ? "SESSION" : undefined;
+  return needsSession ? "SESSION" : undefined;
 }
 
 test("every operation and route is in the table, and no other", async () => {
@@ -93,11 +93,11 @@ test("every operation and route is in the table, and no other", async () => {
 });
 
 test("docs/access.md has the table", async () => {
-  const told = ({ needs, needsAll = false, notByKey = false }: Way) => {
+  const told = ({ needs, needsAll = false, needsSession = false }: Way) => {
     if (needs === "NOTHING") return "nothing";
     return needs === "SESSION"
       ? "a session"
-      : needs.join(needsAll ? " and " : " or ") + (notByKey ? ", not by a key" : "");
+      : needs.join(needsAll ? " and " : " or ") + (needsSession ? ", and a session" : "");
   };
   const rows = all.map(([name, way]) => `| \`${name}\` | ${told(way)} |`);
   const docs = await readFile(new URL("../../docs/access.md", import.meta.url), "utf8");

@@ -23,8 +23,8 @@ export interface Way {
   needs: Need;
   /** Whether it takes all of the scopes. */
   needsAll?: boolean;
-  /** Whether it takes more than a key. */
-  notByKey?: boolean;
+  /** Whether it takes a session besides. */
+  needsSession?: boolean;
   on?: ObjectKind;
   ask(client: Client, id: string): Promise<Outcome>;
 }
@@ -151,14 +151,14 @@ export const ways: Readonly<Record<string, Way>> = {
   "mutation revokeDownloadLink": { needs: WRITE, on: "LINK", ask: byId("mutation revokeDownloadLink") },
   "mutation createUser": {
     needs: ADMIN,
-    notByKey: true,
+    needsSession: true,
     ask: graphql("mutation ($input: CreateUserInput!) { createUser(input: $input) { id } }", () => ({
       input: someone(),
     })),
   },
   "mutation updateUser": {
     needs: ADMIN,
-    notByKey: true,
+    needsSession: true,
     on: "USER",
     ask: graphql("mutation ($id: ID!) { updateUser(id: $id, input: { disabled: true }) { id } }"),
   },
