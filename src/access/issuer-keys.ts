@@ -13,8 +13,8 @@ const COOL_DOWN_MS = 30_000;
 const FIRST_COOL_DOWN_MS = 5_000;
 
 /**
- * An issuer's keys, at a URL or in a file. Nobody waits for those that are known, and they hold while they can't be read anew;
- * strangers who name keys that there aren't cause no more than a look every 30 s.
+ * An issuer's keys, at a URL or in a file. Known keys are used without waiting, also while they can't be read anew. A token that
+ * names an unknown key causes a look every 30 s at most; while none is known, every 5 s.
  */
 export class IssuerKeys {
   readonly #load: () => Promise<string>;

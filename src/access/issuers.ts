@@ -122,7 +122,7 @@ function isSubject(subject: unknown): subject is string {
   return subject.isWellFormed() && subject.trim() === subject && !/\p{Cc}/u.test(subject);
 }
 
-/** @param path the claim's own name, or names with dots between, of objects within each other */
+/** @param path a claim's name, or names with dots between them that lead into objects */
 function claimOf(payload: JWTPayload, path: string): unknown {
   if (Object.hasOwn(payload, path)) return payload[path];
   let value: unknown = payload;

@@ -1,6 +1,6 @@
 import { sha256, toHex } from "./digests.ts";
 
-/** Bytes of a file's beginning, and of its end, that its key is made of. */
+/** Bytes at each end of a file that its key is made of. */
 const END = 64 * 1024;
 
 /** A file as its key sees it. */

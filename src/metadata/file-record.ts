@@ -30,7 +30,7 @@ export const FileRecord = defineEntity({
     contentType: p.string().length(255),
     /** True when bytes come in order, in chunks of any size; otherwise they come by a plan, in any order. */
     isSequential: p.boolean().defaultRaw("false"),
-    /** A sequential one that is there to be concatenated: never a file by itself. */
+    /** True for a sequential upload that is there to be concatenated: it is never a file by itself. */
     isPart: p.boolean().defaultRaw("false"),
     /**
      * What the program that began it calls itself. MariaDB tells its default, null, as a text, which MikroORM takes for

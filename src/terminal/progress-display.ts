@@ -133,7 +133,7 @@ class Bars implements ProgressDisplay {
     this.#bars.log(`${line}\n`);
   }
 
-  /** Writes above the bars, which are drawn over what else is written to the same terminal. */
+  /** Prints a result on standard output: above the bars, where that is their terminal. */
   result(line: string): void {
     if (process.stdout.isTTY) this.note(line);
     else print(line);

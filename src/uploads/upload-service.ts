@@ -23,7 +23,7 @@ import { planUpload, type UploadLimits, type UploadPlan, type UploadRequest } fr
 export interface UploadPolicy extends UploadLimits {
   /** How long an upload stays open with nothing arriving. */
   expiryMs: number;
-  /** How long a complete one is found by its resume key. */
+  /** How long a completed upload is found by its resume key. */
   resumeKeyExpiryMs: number;
   /** A user's complete files; no bound when left out. */
   maxFiles?: number;

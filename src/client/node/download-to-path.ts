@@ -50,7 +50,7 @@ export async function downloadTo(
   await place(part, path, options.overwrite ?? false);
 }
 
-/** How much at the beginning of what is there is the file's. */
+/** Finds how many bytes at the beginning of what is there are the file's. */
 async function findGood(
   handle: FileHandle,
   transport: Transport,

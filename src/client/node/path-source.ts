@@ -10,7 +10,7 @@ import { fileHasher } from "./file-hasher.ts";
 /** Bytes: a larger piece goes to the thread. WebCrypto has one too, but copies everything for it to new memory. */
 const LARGEST_HASHED_HERE = 256 * 1024;
 
-/** What tells whether a file is the same one and was not written to: `bigint`, as its times are in nanoseconds. */
+/** State of a file, which tells whether it was replaced or written to; `bigint`, since times are in nanoseconds. */
 interface State {
   ino: bigint;
   size: bigint;

@@ -21,8 +21,8 @@ const READ_TURN_MS = 10;
 const MOST_ANSWERING_MS = 5_000;
 
 /**
- * The connections of all servers of a process. The requests of one are worked on one at a time, and while some wait no
- * more are read: what one connection costs is what one request costs.
+ * The connections of all servers of a process. Each works on one request at a time, and reads no more while others wait: so a
+ * connection costs what one request does.
  */
 export class Connections {
   readonly #open = new Map<Socket, Connection>();

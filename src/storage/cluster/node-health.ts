@@ -18,7 +18,7 @@ interface NodeHealthOptions {
   probeTimeoutMs: number;
   /** Called before each probe: rejects when the place is not the node that it should be. */
   admit: (node: PhysicalNode) => Promise<void>;
-  /** Called when the node is up again, or takes blobs, at first or again: it doesn't drain and has room. */
+  /** Called when the node is up again, or begins to take blobs: it doesn't drain, and has room. */
   onReturn: () => void;
 }
 

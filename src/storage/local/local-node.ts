@@ -68,7 +68,7 @@ export class LocalNode implements PhysicalNode {
     return readIdentity(this.name, this.#root);
   }
 
-  /** Makes only what is missing when the identity is there already. */
+  /** Writes the identity and makes the folders; where it is there already, only folders that are missing. */
   async claim(identity: NodeIdentity): Promise<void> {
     const found = await this.identity();
     if (found !== null) checkIdentity(this.name, identity, found);
