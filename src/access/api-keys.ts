@@ -1,20 +1,19 @@
-import { LockMode } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import { lockUser } from "../accounts/lock-user.ts";
 import type { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
-import { ApiError, BadUserInputError, InvalidTokenError } from "../errors.ts";
+import { ApiError, BadUserInputError } from "../errors.ts";
+import { UNSEEN } from "../runtime/unseen.ts";
 import { ApiKeyRecord } from "./api-key-record.ts";
 import { credentialId } from "./credential-id.ts";
 import { allowSession, type Principal, type Scope, scopesOf } from "./principal.ts";
-import { SessionRecord } from "./session-record.ts";
+import { lockSession } from "./sessions.ts";
 import { hashToken, newToken } from "./token.ts";
 
 export const API_KEY_PREFIX = "stk_";
 /** Keys of each user. */
 const MOST_KEYS = 100;
 const MAX_NAME_LENGTH = 100;
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 const YEAR_SECONDS = 365 * 24 * 3600;
 const MAX_SECONDS = 10 * YEAR_SECONDS;
 
@@ -44,12 +43,8 @@ export class ApiKeys {
   /** @throws ApiError BAD_USER_INPUT, FORBIDDEN for a scope that the user doesn't have, QUOTA_EXCEEDED */
   async create(principal: Principal, request: ApiKeyRequest): Promise<CreatedApiKey> {
     const user = allowSession(principal);
-    return this.#create(user, request, async (em) => {
-      // It may have ended since the request came: a key would outlive it.
-      const where = { id: principal.credential.id, user: user.id, expiresAt: { $gt: new Date() } };
-      const session = await em.findOne(SessionRecord, where, { lockMode: LockMode.PESSIMISTIC_WRITE });
-      if (session === null) throw new InvalidTokenError();
-    });
+    // A key would outlive a session that has ended meanwhile.
+    return this.#create(user, request, (em) => lockSession(em, principal));
   }
 
   /** Makes a key for a user whom nobody signed in, as an operator may. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { UniqueConstraintViolationException } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import { isEmail } from "../accounts/registration.ts";
-import { UserRecord } from "../accounts/user-record.ts";
+import { ISSUED_KEY, UserRecord } from "../accounts/user-record.ts";
 import type { Database } from "../database/database.ts";
 import { AttemptLimit } from "./attempt-limit.ts";
 import { IdentityRecord } from "./identity-record.ts";
@@ -79,7 +79,7 @@ export class Identities {
 /** A local user may have the same name and address: an issuer's are keyed by what no local one can be called. */
 function keyOf({ issuer, subject }: Identity): string {
   const hash = createHash("sha256").update(`${issuer}\0${subject}`).digest("hex");
-  return `@${hash.slice(0, KEY_LENGTH)}`;
+  return ISSUED_KEY + hash.slice(0, KEY_LENGTH);
 }
 
 /** What the token says of the user; what it doesn't say stays as it was. */

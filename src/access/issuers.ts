@@ -11,7 +11,7 @@ const MAX_SUBJECT = 255;
 /** What a token says of its own kind (RFC 9068 for the latter): a logout token, for one, lets nobody in. */
 const TYPES = [undefined, "jwt", "at+jwt"];
 
-/** By public key alone: a shared secret is never looked for among keys that everybody knows. */
+/** Algorithms of public keys alone: a shared secret is never looked for among keys that everybody knows. */
 const BY_KEY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
 const BY_SECRET = ["HS256"];
 
@@ -60,8 +60,9 @@ export class Issuers {
   async verify(token: string): Promise<Identity | null> {
     if (this.#issuers.size === 0 || token.length > MAX_LENGTH || !FORM.test(token)) return null;
     try {
-      const issuer = this.#issuers.get(decodeJwt(token).iss ?? "");
-      return issuer === undefined ? null : await issuer.verify(token);
+      const said = decodeJwt(token);
+      const issuer = this.#issuers.get(said.iss ?? "");
+      return issuer === undefined ? null : await issuer.verify(token, said);
     } catch (error) {
       // Whatever else is wrong with a token or a key: it lets nobody in.
       if (error instanceof ServiceUnavailableError) throw error;
@@ -83,9 +84,10 @@ class VerifiedIssuer {
       secret === undefined ? new IssuerKeys(keyLoader(issuer.issuer, jwks), failed).find : Buffer.from(secret);
   }
 
-  async verify(token: string): Promise<Identity | null> {
+  /** @param said what the token says, as long as nobody has verified it */
+  async verify(token: string, said: JWTPayload): Promise<Identity | null> {
     const { issuer, audience, claims } = this.#issuer;
-    if (!this.#isWorthAKey(token)) return null;
+    if (!this.#isWorthAKey(token, said)) return null;
     const requiredClaims = ["exp", "sub"];
     const options = { issuer, audience, algorithms: this.#algorithms, clockTolerance: TOLERANCE, requiredClaims };
     const key = this.#key;
@@ -108,9 +110,8 @@ class VerifiedIssuer {
   }
 
   /** Whether it could be valid, by what it says of itself: its issuer needn't be asked for a key otherwise. */
-  #isWorthAKey(token: string): boolean {
+  #isWorthAKey(token: string, { exp }: JWTPayload): boolean {
     const { alg = "", typ } = decodeProtectedHeader(token);
-    const { exp } = decodeJwt(token);
     const isLate = typeof exp !== "number" || exp + TOLERANCE < Date.now() / 1000;
     return !isLate && this.#algorithms.includes(alg) && TYPES.includes(typ?.toLowerCase());
   }

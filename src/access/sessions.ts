@@ -1,9 +1,10 @@
+import { LockMode } from "@mikro-orm/core";
 import { v7 as uuidv7 } from "uuid";
 import { lockUser } from "../accounts/lock-user.ts";
 import { UserRecord } from "../accounts/user-record.ts";
 import type { Database, EntityManager } from "../database/database.ts";
 import { deleteInSteps } from "../database/delete-in-steps.ts";
-import { ApiError, UnauthenticatedError } from "../errors.ts";
+import { ApiError, InvalidTokenError, UnauthenticatedError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import { clientOf } from "./client-address.ts";
 import { credentialId } from "./credential-id.ts";
@@ -25,6 +26,16 @@ export interface SessionOptions {
   tokenExpiryMs: number;
   /** What each user has at most; the oldest go. No bound when left out. */
   maxTokens?: number;
+}
+
+/**
+ * Asks in a transaction whether the session by which a request came is there still: it may have ended since.
+ * @throws InvalidTokenError
+ */
+export async function lockSession(em: EntityManager, { user, credential }: Principal): Promise<void> {
+  const where = { id: credential.id, user: user.id, expiresAt: { $gt: new Date() } };
+  const session = await em.findOne(SessionRecord, where, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  if (session === null) throw new InvalidTokenError();
 }
 
 /** Where a user is signed in: each sign-in makes a session, which its token stands for. */

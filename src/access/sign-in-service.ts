@@ -142,7 +142,7 @@ export class SignInService {
       const hash = isDone ? passwordHash : await this.#passwords.hash(prepared, caller.client);
       const isChanged = await this.#database.transaction(async (em) => {
         await lockUser(em, id);
-        // By the old hash: of two changes at once, one wins.
+        // Looked for by the old hash: of two changes at once, one wins.
         if ((await em.count(UserRecord, { id, passwordHash })) === 0) return false;
         await em.nativeUpdate(UserRecord, { id }, { passwordHash: hash });
         if (keepOthers) return true;

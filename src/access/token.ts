@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 
 const BYTES = 32;
 
-/** Makes a token that nobody guesses. @param prefix such as `stw_`, which tells of what kind it is */
+/** Makes a token that nobody guesses. @param prefix such as `stw_`, which tells of what kind it is; empty for a link's secret */
 export function newToken(prefix: string): string {
   return prefix + randomBytes(BYTES).toString("base64url");
 }

@@ -4,10 +4,10 @@ import { checkRegistration, type Registration } from "../accounts/registration.t
 import { type Role, UserRecord } from "../accounts/user-record.ts";
 import type { MayChange, UserChange, UserListing, Users } from "../accounts/users.ts";
 import type { Page } from "../database/keyset-page.ts";
-import { ApiError, InvalidTokenError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import { allow, allowSession, type Principal } from "./principal.ts";
-import { SessionRecord } from "./session-record.ts";
+import { lockSession } from "./sessions.ts";
 
 /** What administrators do with users; each method refuses whoever is none. */
 export class UserAdministration {
@@ -54,21 +54,12 @@ export class UserAdministration {
 }
 
 /** Whether the principal is an administrator still, and signed in: a request may take long before it comes to its act. */
-function stillAdministrator({ user, credential }: Principal): MayChange {
+function stillAdministrator(principal: Principal): MayChange {
   return async (em) => {
-    const lockMode = LockMode.PESSIMISTIC_WRITE;
-    const actor = await em.findOne(
-      UserRecord,
-      { id: user.id, role: "ADMIN", disabledAt: null },
-      { lockMode, refresh: true },
-    );
-    if (actor === null) throw new ApiError("FORBIDDEN", "This is for administrators.", { needed: "ADMIN" });
-    if (credential.kind !== "SESSION") return;
-    const session = await em.findOne(
-      SessionRecord,
-      { id: credential.id, expiresAt: { $gt: new Date() } },
-      { lockMode },
-    );
-    if (session === null) throw new InvalidTokenError();
+    const where = { id: principal.user.id, role: "ADMIN" as const, disabledAt: null };
+    const options = { lockMode: LockMode.PESSIMISTIC_WRITE as const, refresh: true };
+    const administrator = await em.findOne(UserRecord, where, options);
+    if (administrator === null) throw new ApiError("FORBIDDEN", "This is for administrators.", { needed: "ADMIN" });
+    await lockSession(em, principal);
   };
 }

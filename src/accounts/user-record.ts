@@ -3,6 +3,9 @@ import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 export const roles = ["USER", "ADMIN"] as const;
 export type Role = (typeof roles)[number];
 
+/** Begins the keys of users whom issuers' tokens sign in: no username and no email address does. */
+export const ISSUED_KEY = "@";
+
 export const UserRecord = defineEntity({
   name: "UserRecord",
   tableName: "users",

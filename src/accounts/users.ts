@@ -5,7 +5,7 @@ import { findPage, type Page, type PageRequest } from "../database/keyset-page.t
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { checkRegistration, type Registration } from "./registration.ts";
-import { type Role, UserRecord } from "./user-record.ts";
+import { ISSUED_KEY, type Role, UserRecord } from "./user-record.ts";
 
 const SOME = 20;
 const MAX_SEARCH_LENGTH = 254;
@@ -110,6 +110,6 @@ export class Users {
 /** The administrators who can act and whom no issuer takes away, locked until the transaction ends: of two who leave at once, one is the last. */
 async function lockAdministrators(em: EntityManager): Promise<string[]> {
   const options = { fields: ["id" as const], lockMode: LockMode.PESSIMISTIC_WRITE as const };
-  const where = { role: "ADMIN" as const, disabledAt: null, $not: { usernameKey: { $like: "@%" } } };
+  const where = { role: "ADMIN" as const, disabledAt: null, $not: { usernameKey: { $like: `${ISSUED_KEY}%` } } };
   return (await em.find(UserRecord, where, options)).map(({ id }) => id);
 }

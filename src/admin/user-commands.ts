@@ -1,7 +1,7 @@
 import { ApiKeys } from "../access/api-keys.ts";
 import type { Scope } from "../access/principal.ts";
 import { QuotaService } from "../accounts/quota-service.ts";
-import type { Role, UserRecord } from "../accounts/user-record.ts";
+import { ISSUED_KEY, type Role, type UserRecord } from "../accounts/user-record.ts";
 import { Users } from "../accounts/users.ts";
 import { parseBytes, parseDuration } from "../setup/setting-types.ts";
 import { formatBytes } from "../terminal/format.ts";
@@ -33,7 +33,7 @@ export async function listUsers({ database, terminal }: CommandContext, search: 
     for (const { node } of page.edges) {
       const { id, username, usernameKey, email, role, usedBytes, disabledAt } = node;
       const facts = [username, email, formatBytes(usedBytes), ...(role === "ADMIN" ? ["administrator"] : [])];
-      if (usernameKey.startsWith("@")) facts.push(`by an issuer, id ${id}`);
+      if (usernameKey.startsWith(ISSUED_KEY)) facts.push(`by an issuer, id ${id}`);
       terminal.line([...facts, ...(disabledAt === null ? [] : ["disabled"])].join("  "));
     }
     after = page.endCursor;

@@ -1,14 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 import { allow, type Principal } from "../access/principal.ts";
+import { hashToken, newToken } from "../access/token.ts";
 import type { Database } from "../database/database.ts";
 import { ApiError, BadUserInputError, NotFoundError } from "../errors.ts";
-import { sha256 } from "../metadata/digest.ts";
 import { FileRecord } from "../metadata/file-record.ts";
 import { isUuid } from "../runtime/uuid.ts";
 import { DownloadLinkRecord } from "./download-link-record.ts";
 
-const SECRET_BYTES = 32;
 const MAX_EXPIRY_SECONDS = 365 * 24 * 3600;
 
 export interface CreatedLink {
@@ -36,7 +34,7 @@ export class DownloadLinkService {
     if (!Number.isInteger(expiresInSeconds) || expiresInSeconds < 1 || expiresInSeconds > MAX_EXPIRY_SECONDS) {
       throw new BadUserInputError("expiresInSeconds", `expiresInSeconds accepts 1 to ${MAX_EXPIRY_SECONDS}.`);
     }
-    const secret = randomBytes(SECRET_BYTES).toString("base64url");
+    const secret = newToken("");
     const link = await this.#database.transaction(async (em) => {
       const file = isUuid(fileId)
         ? await em.findOne(FileRecord, { id: fileId, owner: user.id, status: "COMPLETE" })
@@ -51,7 +49,7 @@ export class DownloadLinkService {
       const expiresAt = new Date(createdAt.getTime() + expiresInSeconds * 1000);
       return em.create(
         DownloadLinkRecord,
-        { id: uuidv7(), file, secretHash: sha256(secret), createdAt, expiresAt, revoked: false },
+        { id: uuidv7(), file, secretHash: hashToken(secret), createdAt, expiresAt, revoked: false },
         { persist: true },
       );
     });
@@ -73,7 +71,7 @@ export class DownloadLinkService {
   /** Whether the secret opens this file at this moment. */
   async opens(secret: string, fileId: string): Promise<boolean> {
     const file = { id: fileId, owner: { disabledAt: null } };
-    const where = { file, secretHash: sha256(secret), expiresAt: { $gt: new Date() }, revoked: false };
+    const where = { file, secretHash: hashToken(secret), expiresAt: { $gt: new Date() }, revoked: false };
     return (await this.#database.read((em) => em.count(DownloadLinkRecord, where))) > 0;
   }
 }

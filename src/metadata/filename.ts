@@ -1,4 +1,5 @@
 import { BadUserInputError } from "../errors.ts";
+import { UNSEEN } from "../runtime/unseen.ts";
 
 /** What a file is called whose client gave it no name, by protocols where it needn't. */
 export const NAMELESS = "unnamed";
@@ -6,8 +7,6 @@ export const NAMELESS = "unnamed";
 /** Characters, as a person counts them: an emoji is one. */
 export const MAX_FILENAME_LENGTH = 255;
 const MAX_KEY_LENGTH = 512;
-/** Control characters, line and paragraph separators, and the overrides that make a name read as another. */
-export const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 /**
  * A filename is a label: it never becomes a path here, nor may it on the machine of whoever downloads it.

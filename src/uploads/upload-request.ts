@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ApiError, BadUserInputError } from "../errors.ts";
-import { checkFilename, UNSEEN } from "../metadata/filename.ts";
+import { checkFilename } from "../metadata/filename.ts";
+import { UNSEEN } from "../runtime/unseen.ts";
 import { MAX_CHUNK_SIZE, MAX_CHUNKS, MIN_CHUNK_SIZE, totalChunks } from "./chunk-plan.ts";
 import { mediaTypeOf } from "./media-type.ts";
 

@@ -10,7 +10,7 @@ export type ObjectKind = "FILE" | "UPLOAD" | "SEQUENTIAL" | "LINK" | "SESSION" |
 /** An answer, as far as it tells who may do what. */
 export interface Outcome {
   status: number;
-  /** Of the error; undefined where there is none. */
+  /** Code of the error; undefined where there is none. */
   code?: unknown;
   needed?: unknown;
   message?: string;

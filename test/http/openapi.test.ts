@@ -37,7 +37,7 @@ interface Sent {
   body?: Buffer | string;
   /** Without a token. */
   nobody?: boolean;
-  /** With a key that lacks the scope. */
+  /** Whether it comes with a key that lacks the scope. */
   lacks?: boolean;
   /** The documentation says that the answer's body is there at other times. */
   isBodyLeftOut?: boolean;

@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 import { errorMessage } from "../graphql/apollo.ts";
 import { ApiKeysDocument, CreateApiKeyDocument, RevokeApiKeyDocument, type Scope } from "../graphql/operations.ts";
 import { copyText } from "../ui/copy-text.ts";
-import { Field } from "../ui/field.tsx";
+import { Field, textOf } from "../ui/field.tsx";
 import { formatDate, formatTime } from "../ui/format.ts";
 import { IconButton } from "../ui/icon-button.tsx";
 
@@ -24,8 +24,7 @@ export function ApiKeys() {
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = event.currentTarget;
-    const chosen = new FormData(form);
-    const input = { name: String(chosen.get("name") ?? ""), scopes: chosen.getAll("scopes") as Scope[] };
+    const input = { name: textOf(form, "name"), scopes: new FormData(form).getAll("scopes") as Scope[] };
     // What failed is shown.
     const answer = await create({ variables: { input } }).catch(() => undefined);
     if (answer?.data == null) return;

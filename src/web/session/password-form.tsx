@@ -3,7 +3,7 @@ import { useMutation } from "@apollo/client/react";
 import type { FormEvent } from "react";
 import { errorMessage } from "../graphql/apollo.ts";
 import { ApiKeysDocument, ChangePasswordDocument, SessionsDocument } from "../graphql/operations.ts";
-import { Field } from "../ui/field.tsx";
+import { Field, textOf } from "../ui/field.tsx";
 import { showToast } from "../ui/toasts.tsx";
 
 export function PasswordForm() {
@@ -16,9 +16,7 @@ export function PasswordForm() {
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = event.currentTarget;
-    const data = new FormData(form);
-    const text = (name: string) => String(data.get(name) ?? "");
-    const input = { currentPassword: text("currentPassword"), newPassword: text("newPassword") };
+    const input = { currentPassword: textOf(form, "currentPassword"), newPassword: textOf(form, "newPassword") };
     // What failed is shown.
     const answer = await change({ variables: { input } }).catch(() => undefined);
     if (answer?.data?.changePassword !== true) return;

@@ -1,7 +1,7 @@
 import "./sign-in.css";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Brand } from "../ui/brand.tsx";
-import { Field } from "../ui/field.tsx";
+import { Field, textOf } from "../ui/field.tsx";
 import { count } from "../ui/format.ts";
 import { Store, useStore } from "../ui/store.ts";
 import type { UploadItem } from "../uploads/upload-item.ts";
@@ -36,8 +36,8 @@ export function SignIn({ uploads = NONE, onSignedIn }: Props) {
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    const data = new FormData(event.currentTarget);
-    const text = (name: string) => String(data.get(name) ?? "");
+    const form = event.currentTarget;
+    const text = (name: string) => textOf(form, name);
     setBusy(true);
     setError(undefined);
     try {

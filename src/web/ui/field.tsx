@@ -41,3 +41,8 @@ export function Field({ name, label, hint, error, ...input }: FieldProps) {
     </div>
   );
 }
+
+/** The text of a form's field, empty where there is none. */
+export function textOf(form: HTMLFormElement, name: string): string {
+  return String(new FormData(form).get(name) ?? "");
+}

@@ -1,3 +1,5 @@
+import { keyOfFile } from "../../client/browser.ts";
+
 /** A file that somebody chose or dropped. */
 export interface PickedFile {
   file: File;
@@ -9,6 +11,7 @@ export interface PickedFile {
 
 type Entries = AsyncIterable<FileSystemFileHandle | FileSystemDirectoryHandle>;
 
+const KEYS_AT_ONCE = 32;
 const MOST_CHARACTERS = 255;
 const SEPARATOR = " - ";
 /** What the server refuses in a name, but for the slashes of a path. */
@@ -19,6 +22,16 @@ export function filenameOf(path: string): string {
   const name = path.split("/").filter(Boolean).join(SEPARATOR).replace(REFUSED, "_");
   const characters = [...name];
   return characters.length <= MOST_CHARACTERS ? name : characters.slice(-MOST_CHARACTERS).join("");
+}
+
+/** Gives the files with their resume keys, undefined where one can't be read: some at a time, so that the first needn't wait for all. */
+export async function* withKeys(picked: readonly PickedFile[]) {
+  for (let start = 0; start < picked.length; start += KEYS_AT_ONCE) {
+    const some = picked.slice(start, start + KEYS_AT_ONCE);
+    yield await Promise.all(
+      some.map(async (one) => ({ ...one, key: await keyOfFile(one.file, one.path).catch(() => undefined) })),
+    );
+  }
 }
 
 /** Takes the files of a file input. */

@@ -7,7 +7,7 @@ import { Store } from "../ui/store.ts";
 import { forgetAllHandles, forgetHandle, keepHandle, keptHandles, mayRead } from "./kept-handles.ts";
 import { keepPath, keptPath } from "./kept-paths.ts";
 import { CLIENT, isContinuable, openUploads } from "./open-uploads.ts";
-import { filenameOf, type PickedFile } from "./picked-files.ts";
+import { filenameOf, type PickedFile, withKeys } from "./picked-files.ts";
 import { UploadEntries } from "./upload-entries.ts";
 import { CONNECTIONS, connectionsFor, type UploadEntry, type UploadItem } from "./upload-item.ts";
 import { heldUploads, holdUpload } from "./upload-locks.ts";
@@ -15,8 +15,6 @@ import { uploadProblem } from "./upload-problem.ts";
 
 /** Patience without end: while the page is open, no upload is given up for want of a connection. */
 const RETRY = { baseDelayMs: 250, maxDelayMs: 3_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
-
-const KEYS_AT_ONCE = 32;
 
 /** The uploads of this page, those that wait for their file too. */
 export class UploadQueue {
@@ -68,12 +66,9 @@ export class UploadQueue {
   async add(picked: readonly PickedFile[]): Promise<{ already: number; unreadable: string[] }> {
     const unreadable: string[] = [];
     let already = 0;
-    for (let start = 0; start < picked.length; start += KEYS_AT_ONCE) {
-      const some = picked.slice(start, start + KEYS_AT_ONCE);
-      const keys = await Promise.all(some.map(({ file, path }) => keyOfFile(file, path).catch(() => undefined)));
+    for await (const some of withKeys(picked)) {
       if (this.#stopped) break;
-      for (const [index, { file, path, handle }] of some.entries()) {
-        const key = keys[index];
+      for (const { key, file, path, handle } of some) {
         const known = key === undefined ? undefined : this.#entries.get(key);
         if (key === undefined) unreadable.push(path);
         else if (known !== undefined && known.item.state !== "failed") already++;
